@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The kernel's nf_tables, spoken to over netlink: one owner socket that changes our table, one that
+ * reads. All functions return 0 or -errno and add words to d where they take one. */
+#ifndef VETHWALL_NFT_H
+#define VETHWALL_NFT_H
+
+#include "vethwall/ruleset.h"
+#include "vethwall/diag.h"
+
+struct vw_nft;
+
+/* Opens the sockets in the current network namespace. -EPERM: CAP_NET_ADMIN is missing. */
+int vw_nft_open(struct vw_nft **ret, struct vw_diag *d);
+void vw_nft_free(struct vw_nft **n);
+
+/* Makes or adopts `table netdev vethwall` with flags owner,persist; on kernels that lack them, without
+ * (then ret_owned is false). -EBUSY: another agent owns it. -EOPNOTSUPP with words: what the kernel
+ * lacks and which version has it. */
+int vw_nft_claim(struct vw_nft *n, bool *ret_owned, struct vw_diag *d);
+
+/* One transaction. All of it or nothing; on failure d tells the operation that the kernel refused and
+ * its extended ack. -ENOBUFS never loses a commit silently: acks are checked by generation. */
+int vw_nft_commit(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d);
+/* The same, but the kernel validates and throws it away. */
+int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d);
+
+/* What is there now: chains with the ids of their rules (rules[].exprs empty; a rule without our id has
+ * id 0), specs of sets, elements of static sets. Replayed until the generation is the same before and
+ * after. No table: an empty ruleset. */
+int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d);
+
+struct vw_nft_elem {
+	const uint8_t *key;
+	size_t klen;
+	uint64_t packets, bytes; /* of its counter */
+	uint64_t expires_ms, timeout_ms;
+};
+/* Calls cb for each element; cb's non-zero return ends it and is returned. -ENOENT: no such set. */
+int vw_nft_dump_set(struct vw_nft *n, const char *set,
+		    int (*cb)(const struct vw_nft_elem *e, void *arg), void *arg);
+/* Deletes the given keys (packed, klen bytes each) from one set; keys that are gone already are fine. */
+int vw_nft_delete_keys(struct vw_nft *n, const char *set, const uint8_t *keys, size_t klen, size_t count,
+		       struct vw_diag *d);
+/* Counters of the counter expressions of one chain's rules, in order: packets, bytes. Returns how many
+ * rules have one (filled up to max), or -errno. */
+int vw_nft_chain_counters(struct vw_nft *n, const char *chain, uint64_t (*ret)[2], size_t max);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The world: what runs on this node, as plain values. Runtimes fill it in, policies are judged against
+ * it. Everything in it is owned by it. */
+#ifndef VETHWALL_WORLD_H
+#define VETHWALL_WORLD_H
+
+#include <net/if.h>
+
+#include "vethwall/addr.h"
+#include "vethwall/diag.h"
+#include "vethwall/vec.h"
+
+#define VW_WORKLOADS_MAX 16384
+#define VW_IFACES_MAX 64    /* per workload */
+#define VW_IPS_MAX 64       /* per interface */
+#define VW_LABELS_MAX 1024  /* per workload or namespace */
+#define VW_PORTS_MAX 256    /* named or published, per workload */
+#define VW_NAMESPACES_MAX 16384
+#define VW_HOST_ADDRS_MAX 65536
+#define VW_NAME_MAX 253     /* bytes of a workload, service, namespace or policy name */
+
+struct vw_label {
+	char *key, *value;
+};
+struct vw_labels {
+	VW_VEC(struct vw_label) list; /* sorted by key, no key twice */
+};
+
+struct vw_iface {
+	unsigned ifindex;     /* of the host-side veth; 0: not known (yet), nothing can be attached */
+	char veth[IFNAMSIZ];  /* its name, or "" */
+	char *network;        /* runtime network name, or NULL */
+	bool has_mac;
+	struct vw_mac mac;    /* container side */
+	VW_VEC(struct vw_addr) ips;
+};
+
+struct vw_named_port {
+	char *name;
+	uint8_t proto;
+	uint16_t port;
+};
+
+/* A published port: host_addr:host_port on the node is container_port here. */
+struct vw_published {
+	struct vw_addr host_addr; /* family 0: every address of the node */
+	uint8_t proto;
+	uint16_t host_port, container_port;
+};
+
+struct vw_workload {
+	char *id;        /* runtime's id, unique in the world */
+	char *name, *service, *namespace_, *project /* compose project or NULL */;
+	char *image;     /* as the runtime names it, or NULL */
+	char *image_id;  /* digest, or NULL */
+	struct vw_labels labels;
+	VW_VEC(struct vw_iface) ifaces;
+	VW_VEC(struct vw_named_port) ports;
+	VW_VEC(struct vw_published) published;
+	char *unenforceable; /* why no wall can stand (host network, macvlan, ...), or NULL */
+	bool paused;
+};
+
+struct vw_namespace {
+	char *name;
+	struct vw_labels labels; /* kubernetes.io/metadata.name is always among them */
+};
+
+struct vw_world {
+	VW_VEC(struct vw_workload) workloads;   /* sorted by id */
+	VW_VEC(struct vw_namespace) namespaces; /* sorted by name; made on demand for each workload */
+	VW_VEC(struct vw_addr) host;            /* addresses of the node, sorted, loopback left out */
+	VW_VEC(struct vw_addr) dns;             /* resolvers of the workloads */
+};
+
+void vw_labels_done(struct vw_labels *l);
+/* Sets key to value, replacing: 0, -ENOMEM, -ENOSPC. */
+int vw_labels_set(struct vw_labels *l, const char *key, const char *value);
+/* Value of key, or NULL. */
+const char *vw_labels_get(const struct vw_labels *l, const char *key);
+int vw_labels_copy(const struct vw_labels *from, struct vw_labels *ret);
+
+void vw_iface_done(struct vw_iface *i);
+void vw_workload_done(struct vw_workload *w);
+int vw_workload_copy(const struct vw_workload *from, struct vw_workload *ret);
+bool vw_workload_equal(const struct vw_workload *a, const struct vw_workload *b);
+
+void vw_world_done(struct vw_world *w);
+/* Deep copy. */
+int vw_world_copy(const struct vw_world *from, struct vw_world *ret);
+/* Inserts or replaces by id; takes *w over (zeroed) on success. ret_changed (may be NULL) tells whether
+ * anything differs. Makes the workload's namespace if missing. */
+int vw_world_put(struct vw_world *world, struct vw_workload *w, bool *ret_changed);
+/* Removes by id; true when it was there. */
+bool vw_world_remove(struct vw_world *world, const char *id);
+struct vw_workload *vw_world_find(const struct vw_world *world, const char *id);
+/* Workload that owns the address, or NULL; *ret_iface (may be NULL) is its interface. Two owners: NULL,
+ * and *ret_ambiguous (may be NULL) is set. */
+const struct vw_workload *vw_world_by_addr(const struct vw_world *world, const struct vw_addr *a,
+					   const struct vw_iface **ret_iface, bool *ret_ambiguous);
+const struct vw_namespace *vw_world_namespace(const struct vw_world *world, const char *name);
+/* Creates or gets; labels get kubernetes.io/metadata.name. */
+int vw_world_add_namespace(struct vw_world *world, const char *name, struct vw_namespace **ret);
+
+#endif
