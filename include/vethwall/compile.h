@@ -16,6 +16,7 @@
 #define VW_CODE_DENY 0x80000000u
 #define VW_CODE_AUDIT 0x40000000u
 #define VW_CODE_LOG 0x20000000u
+#define VW_CODE_EGRESS 0x10000000u /* the workload sent it; else it was to reach the workload */
 #define VW_CODE_RULE 0x00ffffffu /* number in vw_compiled.rules, or one of: */
 enum vw_reason {
 	VW_REASON_ALLOW = 0,    /* nothing to report */

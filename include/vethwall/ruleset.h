@@ -6,6 +6,7 @@
 #define VETHWALL_RULESET_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vethwall/vec.h"
