@@ -3,24 +3,18 @@
 #ifndef VETHWALL_LINKS_H
 #define VETHWALL_LINKS_H
 
-#include <net/if.h>
-
 #include "vethwall/addr.h"
 #include "vethwall/diag.h"
+#include "vethwall/link.h"
 #include "vethwall/vec.h"
 
-struct vw_link {
-	unsigned ifindex, master; /* master: ifindex of the bridge, 0 none */
-	unsigned peer;            /* IFLA_LINK: the other end's ifindex in its own namespace */
-	int nsid;                 /* IFLA_LINK_NETNSID, -1: none */
-	char name[IFNAMSIZ];
-	bool veth, bridge, up, carrier;
-	struct vw_mac mac;
-	int64_t seen_ns;          /* CLOCK_MONOTONIC when its first RTM_NEWLINK was read */
+enum vw_link_event {
+	VW_LINK_NEW,
+	VW_LINK_CHANGED,
+	VW_LINK_GONE,
+	VW_LINK_ADDRS /* host addresses changed */,
+	VW_LINK_RESYNC /* events were lost (ENOBUFS): everything was read anew */
 };
-
-enum vw_link_event { VW_LINK_NEW, VW_LINK_CHANGED, VW_LINK_GONE, VW_LINK_ADDRS /* host addresses changed */,
-		     VW_LINK_RESYNC /* events were lost (ENOBUFS): everything was read anew */ };
 
 struct vw_links;
 typedef void (*vw_link_cb)(enum vw_link_event ev, const struct vw_link *l, void *arg);
@@ -41,13 +35,9 @@ const struct vw_addr *vw_links_addrs(const struct vw_links *l, size_t *ret_n);
 
 /* nsid that this namespace has for the one of a process; assigns none. -ENOENT: none yet. */
 int vw_links_nsid_of_pid(struct vw_links *l, int pid, int *ret_nsid);
-/* The inside of a namespace, by RTM_GETLINK with IFLA_TARGET_NETNSID (needs CAP_NET_ADMIN): each link
- * with its MAC and peer (the host-side ifindex). */
-struct vw_inner_link {
-	unsigned ifindex, peer;
-	struct vw_mac mac;
-	char name[IFNAMSIZ];
-};
-int vw_links_inside(struct vw_links *l, int nsid, struct vw_inner_link *ret, size_t max, size_t *ret_n);
+/* The inside of a namespace, by RTM_GETLINK with IFLA_TARGET_NETNSID (needs CAP_NET_ADMIN): each
+ * link with its MAC and peer (the host-side ifindex). */
+int vw_links_inside(struct vw_links *l, int nsid, struct vw_inner_link *ret, size_t max,
+		    size_t *ret_n);
 
 #endif

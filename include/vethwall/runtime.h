@@ -3,16 +3,10 @@
 #ifndef VETHWALL_RUNTIME_H
 #define VETHWALL_RUNTIME_H
 
+#include "vethwall/link.h"
 #include "vethwall/world.h"
 
 struct vw_loop;
-
-/* A network whose bridge belongs to the runtime: veths on it that no workload claims are held. */
-struct vw_network {
-	char *name, *id;
-	char *driver;      /* "bridge", "macvlan", ... */
-	char bridge[IFNAMSIZ]; /* "" when it has none */
-};
 
 struct vw_runtime_sink {
 	/* A workload is there or has changed. Interfaces carry network, MAC and IPs; ifindex is 0 where
