@@ -55,6 +55,6 @@ static inline int vw_vec_grow(void **v, size_t *cap, size_t n, size_t size, size
 	} while (0)
 
 #define vw_vec_foreach(it, vec)                                                                    \
-	for (__typeof__(&(vec)->v[0]) it = (vec)->v; it && it < (vec)->v + (vec)->n; it++)
+	for (__typeof__(*(vec)->v) *it = (vec)->v; it && it < (vec)->v + (vec)->n; it++)
 
 #endif
