@@ -84,7 +84,7 @@ enum vw_etype {
 	VW_E_VERDICT,   /* verdict: accept, drop, return, jump/goto chain */
 	VW_E_CMP,       /* sreg op data[len], or the rule ends */
 	VW_E_BITWISE,   /* dreg = (sreg & data[0..len]) ^ xor (data[len..2len]) */
-	VW_E_LOOKUP,    /* sreg in set, or the rule ends; map: data to dreg; VW_INV inverts */
+	VW_E_LOOKUP,    /* sreg in set, or the rule ends; op 1 inverts; map (len 4): data to dreg */
 	VW_E_DYNSET,    /* op add/update/delete key sreg in set, timeout_ms (0: set's own) */
 	VW_E_COUNTER,
 	VW_E_LIMIT,     /* rate per second, burst: over it the rule ends */
@@ -101,7 +101,7 @@ struct vw_expr {
 	uint8_t dreg;   /* LOOKUP of a map, BITWISE */
 	uint8_t base;   /* PAYLOAD: NFT_PAYLOAD_*; EXTHDR: header type; META: NFT_META_*; REJECT: type */
 	uint8_t op;     /* CMP: NFT_CMP_*; DYNSET: NFT_DYNSET_OP_*; LOOKUP: 1 inverts; EXTHDR: flags; REJECT: code */
-	uint8_t len;
+	uint8_t len;     /* bytes; LOOKUP: 4 when the set is a map, else 0 */
 	uint16_t offset; /* PAYLOAD, EXTHDR; LOG: group */
 	int32_t verdict; /* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO */
 	uint32_t num;    /* DYNSET: timeout_ms; LIMIT: rate; LOG: snaplen */
@@ -124,7 +124,8 @@ struct vw_chain {
 	int32_t priority;
 	uint8_t policy;    /* NF_DROP or NF_ACCEPT */
 	uint32_t ifindex;  /* in the chain's userdata, so that a reused name is seen */
-	uint64_t spec;     /* hash of what it was made from; in the chain's userdata */
+	uint64_t spec;     /* hash of what it was made from; in the userdata of its first rule (a chain's
+			    * own userdata cannot change), so an empty chain has none */
 	VW_VEC(struct vw_nftrule) rules;
 };
 
@@ -134,6 +135,8 @@ struct vw_ruleset {
 	VW_VEC(struct vw_chain) chains;
 };
 
+/* Sorts both lists by name: after objects were appended, before anything is looked up. */
+void vw_ruleset_sort(struct vw_ruleset *r);
 void vw_chain_done(struct vw_chain *c);
 void vw_set_done(struct vw_set *s);
 void vw_ruleset_done(struct vw_ruleset *r);
