@@ -17,6 +17,7 @@
 #define VW_PORTS_MAX 256    /* named or published, per workload */
 #define VW_NAMESPACES_MAX 16384
 #define VW_HOST_ADDRS_MAX 65536
+#define VW_OWNERS_MAX (1u << 20) /* addresses of all workloads together */
 #define VW_NAME_MAX 253     /* bytes of a workload, service, namespace or policy name */
 
 struct vw_label {
@@ -66,8 +67,16 @@ struct vw_namespace {
 	struct vw_labels labels; /* kubernetes.io/metadata.name is always among them */
 };
 
+/* Who has an address: indices into workloads and its ifaces. */
+struct vw_owner {
+	struct vw_addr addr;
+	uint32_t workload, iface;
+};
+
+/* Change workloads' addresses by vw_world_put only: it keeps the index of owners. */
 struct vw_world {
 	VW_VEC(struct vw_workload) workloads;   /* sorted by id */
+	VW_VEC(struct vw_owner) owners;         /* sorted by address, workload, interface */
 	VW_VEC(struct vw_namespace) namespaces; /* sorted by name; made on demand for each workload */
 	VW_VEC(struct vw_addr) host;            /* addresses of the node, sorted, loopback left out */
 	VW_VEC(struct vw_addr) dns;             /* resolvers of the workloads */
@@ -89,9 +98,11 @@ void vw_world_done(struct vw_world *w);
 /* Deep copy. */
 int vw_world_copy(const struct vw_world *from, struct vw_world *ret);
 /* Inserts or replaces by id; takes *w over (zeroed) on success. ret_changed (may be NULL) tells whether
- * anything differs. Makes the workload's namespace if missing. */
+ * anything differs. Makes the workload's namespace if missing. -EINVAL without id, name, service or
+ * namespace. Pointers into the world are no longer valid. */
 int vw_world_put(struct vw_world *world, struct vw_workload *w, bool *ret_changed);
-/* Removes by id; true when it was there. */
+/* Removes by id; true when it was there. A namespace that no workload is in any more and that has no
+ * labels of its own goes with it, so that containers cannot grow the list by their labels. */
 bool vw_world_remove(struct vw_world *world, const char *id);
 struct vw_workload *vw_world_find(const struct vw_world *world, const char *id);
 /* Workload that owns the address, or NULL; *ret_iface (may be NULL) is its interface. Two owners: NULL,
@@ -99,7 +110,10 @@ struct vw_workload *vw_world_find(const struct vw_world *world, const char *id);
 const struct vw_workload *vw_world_by_addr(const struct vw_world *world, const struct vw_addr *a,
 					   const struct vw_iface **ret_iface, bool *ret_ambiguous);
 const struct vw_namespace *vw_world_namespace(const struct vw_world *world, const char *name);
-/* Creates or gets; labels get kubernetes.io/metadata.name. */
+/* Creates or gets (ret may be NULL); labels get kubernetes.io/metadata.name. */
 int vw_world_add_namespace(struct vw_world *world, const char *name, struct vw_namespace **ret);
+/* Adds an address of the node where it belongs; loopback and what is there already are left out. */
+int vw_world_add_host(struct vw_world *world, const struct vw_addr *a);
+bool vw_world_is_host(const struct vw_world *world, const struct vw_addr *a);
 
 #endif
