@@ -120,7 +120,8 @@ struct vw_policy {
  * the names of the files that positions point to. */
 struct vw_policyset {
 	VW_VEC(struct vw_policy) list;
-	VW_VEC(char *) files;
+	VW_VEC(char *) files;     /* sorted */
+	VW_VEC(uint32_t) names;   /* policy.c's index of list by identity */
 };
 
 void vw_selector_done(struct vw_selector *s);
