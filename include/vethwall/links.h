@@ -23,7 +23,9 @@ typedef void (*vw_link_cb)(enum vw_link_event ev, const struct vw_link *l, void 
 int vw_links_open(vw_link_cb cb, void *arg, struct vw_links **ret, struct vw_diag *d);
 void vw_links_free(struct vw_links **l);
 int vw_links_fd(const struct vw_links *l);
-/* Reads what is there without blocking and calls back. Lost messages end in VW_LINK_RESYNC. */
+/* Reads what is there without blocking and calls back; the callback may ask vw_links_* anything.
+ * After lost messages each difference is reported as usual, then VW_LINK_RESYNC. l is NULL with
+ * VW_LINK_ADDRS and VW_LINK_RESYNC, and lives until the callback returns with VW_LINK_GONE. */
 int vw_links_process(struct vw_links *l);
 
 const struct vw_link *vw_links_get(const struct vw_links *l, unsigned ifindex);
@@ -35,8 +37,13 @@ const struct vw_addr *vw_links_addrs(const struct vw_links *l, size_t *ret_n);
 
 /* nsid that this namespace has for the one of a process; assigns none. -ENOENT: none yet. */
 int vw_links_nsid_of_pid(struct vw_links *l, int pid, int *ret_nsid);
-/* The inside of a namespace, by RTM_GETLINK with IFLA_TARGET_NETNSID (needs CAP_NET_ADMIN): each
- * link with its MAC and peer (the host-side ifindex). */
+/* The other end of a veth, inside its namespace, by RTM_GETLINK with IFLA_TARGET_NETNSID (needs
+ * CAP_NET_ADMIN). One question: what a container makes inside its namespace does not lengthen it,
+ * so prefer this to vw_links_inside(). -ENODEV: it is not there (any more), -EINVAL: no such nsid.
+ */
+int vw_links_peer(struct vw_links *l, const struct vw_link *veth, struct vw_inner_link *ret);
+/* The inside of a namespace, likewise: each link with its MAC and peer (the host-side ifindex); the
+ * first max of them, -E2BIG (with *ret_n = max) when there are more. */
 int vw_links_inside(struct vw_links *l, int nsid, struct vw_inner_link *ret, size_t max,
 		    size_t *ret_n);
 

@@ -3,7 +3,7 @@
  * decides. It never guesses: two that fit are none.
  *
  * How the agent uses it
- *   link NEW/CHANGED, a veth with nsid >= 0:  n = vw_links_inside(nsid); vw_attach(world, query)
+ *   link NEW/CHANGED, a veth with nsid >= 0:  vw_links_peer(veth, &inner); vw_attach(world, query)
  *   link GONE:                                vw_attach_gone(world, ifindex)
  *   runtime put(w, pid):   vw_attach_keep(old, &w), vw_world_put(), then vw_attach() for each veth
  * of the pid's nsid, or, without a pid, for each unattached veth with an nsid static runtime:
