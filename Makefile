@@ -1,33 +1,57 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make help lists the targets. Objects go to build/ (build/SAN/ with SAN=address,undefined).
+# make help lists the targets. Objects go to build/ (build/san/ with SAN=address,undefined), never
+# beside the sources. V=1 shows commands, CI=1 makes warnings errors.
 CC ?= gcc
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 SAN ?=
 BUILD ?= build$(if $(SAN),/san)
+JOBS ?= $(shell nproc)
 PKGS := libnftnl libmnl jansson yaml-0.1 libpcap libcurl libmd
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 
+DEPS := gcc make pkg-config libc6-dev libnftnl-dev libmnl-dev libjansson-dev libyaml-dev libpcap-dev \
+	libcurl4-openssl-dev libmd-dev
+DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
+DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
+	python3-scapy clang-format clang-tidy cppcheck shellcheck mandoc codespell iputils-ping git
+
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
-	-Wundef -Wvla -Wno-missing-field-initializers
+	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 ifneq ($(SAN),)
 HARDEN := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -fPIE
 endif
 CFLAGS ?= -O2 -g
-ALL_CFLAGS := -std=gnu17 $(CFLAGS) $(WARN) $(if $(CI),-Werror) $(HARDEN) -Iinclude -Isrc -D_GNU_SOURCE \
-	-DVW_VERSION='"$(VERSION)"' -DVW_SYSCONFDIR='"/etc/vethwall"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+# pkg-config is asked once, when something is compiled: `make deps` may have come before.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+LIBS = $(eval LIBS := $$(shell pkg-config --libs $(PKGS)))$(LIBS)
+BASE_FLAGS := -std=gnu17 -Iinclude -Isrc -D_GNU_SOURCE -DVW_VERSION='"$(VERSION)"' \
+	-DVW_SYSCONFDIR='"$(SYSCONFDIR)/vethwall"'
+ALL_CFLAGS = $(BASE_FLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(PKG_CFLAGS)
 ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 ROOMS := base core codec io agent cli
 ARCHIVES := $(ROOMS:%=$(BUILD)/%.a)
 # Link order: what includes comes before what is included.
 LINK := $(BUILD)/cli.a $(BUILD)/agent.a $(BUILD)/io.a $(BUILD)/codec.a $(BUILD)/core.a $(BUILD)/base.a
 
+SOURCES := $(wildcard src/*.c src/*/*.c)
+HEADERS := $(wildcard include/vethwall/*.h src/*/*.h tests/*/*.h)
+TEST_SOURCES := $(wildcard tests/*/*.c)
+# Every test_* below tests/ is a test: C files are built, the others are run as they are.
+TEST_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
+TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.py)
+LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
+NETPROBE := $(BUILD)/tests/lib/netprobe
+PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
+
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@);)
 
-all: $(BUILD)/vethwall
+all: deps ## build build/vethwall (installs missing libraries when root)
+	+@$(MAKE) --no-print-directory $(BUILD)/vethwall
 
 $(BUILD)/vethwall: $(BUILD)/src/main.o $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LINK) $(LIBS)
@@ -44,9 +68,74 @@ $(BUILD)/%.o: %.c
 
 # tests/unit/test_X.c -> BUILD/tests/unit/test_X
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LINK) $(LIBS) $(shell pkg-config --libs cmocka 2>/dev/null)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LINK) $(LIBS) $(shell pkg-config --libs cmocka)
+
+# Static and without sanitizers: it runs inside containers.
+$(NETPROBE): tests/lib/netprobe.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=gnu17 -D_GNU_SOURCE $(CFLAGS) $(WARN) -static -o $@ $<
+
+check: deps deps-test ## build and run all tests and checks, under the sanitizers
+	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD) $(BUILD)/vethwall
+	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
+
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE)
+
+test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
+	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))
+
+demo: deps deps-demo ## a real Docker Engine in a namespace, four services, the agent, and what passes
+	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE)
+	@BUILD=$(BUILD) contrib/demo/demo.sh
+
+lint: $(ARCHIVES) ## layers, licences, formats, clang-tidy, cppcheck, shellcheck, man pages
+	@$(PROVE) $(LINT_SCRIPTS)
+
+tidy: $(patsubst %.c,$(BUILD)/%.tidy,$(SOURCES))
+$(BUILD)/%.tidy: %.c .clang-tidy $(HEADERS)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet $< -- $(BASE_FLAGS) $(PKG_CFLAGS) 2>/dev/null && touch $@
+
+format: ## rewrite the sources in the house's layout
+	clang-format -i $(SOURCES) $(HEADERS) $(TEST_SOURCES)
+
+format-check: ## fail where format would change something
+	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS) $(TEST_SOURCES)
+
+install: $(BUILD)/vethwall ## to PREFIX (/usr/local) below DESTDIR
+	install -D -m 755 $(BUILD)/vethwall $(DESTDIR)$(PREFIX)/sbin/vethwall
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/man/vethwall.8
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/man/vethwall-policy.5
+	install -D -m 644 contrib/vethwall.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vethwall
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/share/doc/vethwall
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|' contrib/vethwall.service >$(DESTDIR)$(UNITDIR)/vethwall.service
+	cp -R policies README.md $(DESTDIR)$(PREFIX)/share/doc/vethwall/
+	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/vethwall/policies
+	[ -e $(DESTDIR)$(SYSCONFDIR)/vethwall/vethwall.yaml ] || \
+		install -m 644 contrib/vethwall.yaml $(DESTDIR)$(SYSCONFDIR)/vethwall/vethwall.yaml
+
+uninstall: ## what install brought; settings, policies and logs stay
+	rm -f $(DESTDIR)$(PREFIX)/sbin/vethwall $(DESTDIR)$(PREFIX)/share/man/man8/vethwall.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man5/vethwall-policy.5 $(DESTDIR)$(UNITDIR)/vethwall.service \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vethwall
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/vethwall
+
+deps: ## Debian packages that building needs
+	@contrib/deps.sh $(DEPS)
+deps-demo:
+	@contrib/deps.sh $(DEPS_DEMO)
+deps-test: ## Debian packages that the tests need
+	@contrib/deps.sh $(DEPS_TEST)
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all
+.PHONY: all check test-bins test demo lint tidy format format-check install uninstall deps deps-demo \
+	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o
