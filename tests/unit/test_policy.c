@@ -162,6 +162,9 @@ static void matches(void **state)
 	m_require(&m.namespace_labels, "team", VW_OP_IN, "web", NULL, NULL);
 	m_require(&m.namespace_labels, "kubernetes.io/metadata.name", VW_OP_IN, "shop", NULL, NULL);
 	assert_true(vw_match_matches(&m, &world, p, NULL));
+	m_require(&m.namespace_labels, "team", VW_OP_NOT_IN, "web", NULL, NULL);
+	assert_false(vw_match_matches(&m, &world, p, NULL));
+	vw_match_done(&m);
 	m.has_labels = true;
 	m_require(&m.labels, "app", VW_OP_EXISTS, NULL, NULL, NULL);
 	assert_false(vw_match_matches(&m, &world, p, NULL));
@@ -316,7 +319,7 @@ static void keys_of_different_meaning(void **state)
 	assert_keys(m_service("a", "b"), m_service("b", "a"), false);
 	assert_keys(m_service(NULL, "b"), m_service("b", NULL), false);
 	/* A name that looks like syntax. */
-	assert_keys(m_service("a\";service=\"b", NULL), m_service("a", "b"), false);
+	assert_keys(m_service(NULL, "b\";namespace=\"a"), m_service("a", "b"), false);
 	assert_keys(m_service("a\\", NULL), m_service("a\"", NULL), false);
 	assert_keys(labelled("a", "x\",\"y", "z", NULL), labelled("a", "x", "y", NULL), false);
 	assert_keys(labelled("a", "x", "y", NULL), labelled("a", "x", "x", NULL), false);

@@ -587,6 +587,7 @@ static void named_ports(void **state)
 
 	r->any_peer = true;
 	m_named(r, "tcp", "http");
+	m_named(r, "udp", "http"); /* the name is one of TCP: it opens nothing for UDP */
 	r = m_rule(&out, VW_EGRESS, VW_ALLOW);
 	r->any_peer = true;
 	m_named(r, "tcp", "http");
