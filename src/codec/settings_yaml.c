@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vethwall.yaml -> settings, and their defaults. Sizes and times carry their unit, so that no
+ * number can be taken for another one. Knows the form of values; whether a path is there is not its
+ * business. */
+#include "codec/yaml_read.h"
+#include "vethwall/cleanup.h"
+
+#include <ctype.h>
+
+#define DNS_MAX 16
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct unit sizes[] = {
+	{"B", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}, {NULL},
+};
+static const struct unit times[] = {
+	/* milliseconds */
+	{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL},
+};
+
+/* "64MiB" in the units of the table; min and max in its smallest. */
+static void read_quantity(struct vw_rd *rd, vw_node n, const char *what, const struct unit *units,
+			  uint64_t min, uint64_t max, const char *expected, uint64_t *ret)
+{
+	const char *s = n->text;
+	uint64_t v = 0;
+
+	if (n->kind == VW_YAML_STRING && isdigit((unsigned char)*s)) {
+		while (isdigit((unsigned char)*s) && v <= max)
+			v = v * 10 + (uint64_t)(*s++ - '0');
+		for (; units->name; units++) {
+			if (strcmp(units->name, s) != 0)
+				continue;
+			if (v > max / units->factor || v * units->factor < min)
+				break;
+			*ret = v * units->factor;
+			return;
+		}
+	}
+	vw_rd_expected(rd, n, what, expected);
+}
+
+/* One row a key: its group, its reader and where the value goes. */
+struct key {
+	const char *name;
+	enum {
+		KEY_PATH,
+		KEY_RUNTIME,
+		KEY_DEFAULT,
+		KEY_BOOL,
+		KEY_DNS,
+		KEY_SIZE,
+		KEY_TIME,
+		KEY_COUNT
+	} type;
+	size_t offset;
+	unsigned width; /* bytes of the integer at offset */
+	uint64_t min, max;
+	const char *expected; /* of sizes and times */
+};
+
+#define AT(type, member, ...)                                                                  \
+	type, offsetof(struct vw_settings, member), sizeof(((struct vw_settings *)0)->member), \
+		##__VA_ARGS__
+
+static const struct key top_keys[] = {
+	{"runtime", AT(KEY_RUNTIME, runtime)},
+	{"policies", AT(KEY_PATH, policies)},
+	{"run_dir", AT(KEY_PATH, run_dir)},
+	{"state_dir", AT(KEY_PATH, state_dir)},
+	{"log_dir", AT(KEY_PATH, log_dir)},
+	{"log_group", AT(KEY_PATH, log_group)},
+	{"default", AT(KEY_DEFAULT, config.default_deny)},
+	{"hold_unknown", AT(KEY_BOOL, hold_unknown)},
+	{"dns", AT(KEY_DNS, dns)},
+	{"nflog_group", AT(KEY_COUNT, config.nflog_group, 0, 65535)},
+};
+static const struct key log_keys[] = {
+	{"segment_size",
+	 AT(KEY_SIZE, log_segment_bytes, 64u << 10, 16ull << 30, "a size from 64KiB to 16GiB")},
+	{"segments", AT(KEY_COUNT, log_segments, 1, 10000)},
+	{"flow_interval", AT(KEY_TIME, flow_interval_ms, 1000, 3600000, "a time from 1s to 1h")},
+};
+static const struct key pcap_keys[] = {
+	{"segment_size",
+	 AT(KEY_SIZE, pcap_segment_bytes, 64u << 10, 16ull << 30, "a size from 64KiB to 16GiB")},
+	{"segments", AT(KEY_COUNT, pcap_segments, 1, 10000)},
+	{"snaplen", AT(KEY_COUNT, config.snaplen, 64, 65535)},
+};
+static const struct key limit_keys[] = {
+	{"live_flows", AT(KEY_COUNT, config.live_max, 16, 1u << 20)},
+	{"denied_flows", AT(KEY_COUNT, config.denied_max, 16, 1u << 20)},
+};
+static const struct key timeout_keys[] = {
+	{"tcp", AT(KEY_TIME, config.tcp_idle_ms, 1000, 7 * 86400000u, "a time from 1s to 7d")},
+	{"other", AT(KEY_TIME, config.other_idle_ms, 1000, 7 * 86400000u, "a time from 1s to 7d")},
+	{"closing", AT(KEY_TIME, config.closing_ms, 1000, 3600000, "a time from 1s to 1h")},
+};
+
+static const struct group {
+	const char *name; /* NULL: the top of the file */
+	const struct key *keys;
+	size_t n;
+} groups[] = {
+	{NULL, top_keys, VW_ARRAY_SIZE(top_keys)},
+	{"log", log_keys, VW_ARRAY_SIZE(log_keys)},
+	{"pcap", pcap_keys, VW_ARRAY_SIZE(pcap_keys)},
+	{"limits", limit_keys, VW_ARRAY_SIZE(limit_keys)},
+	{"timeouts", timeout_keys, VW_ARRAY_SIZE(timeout_keys)},
+};
+#define KEYS_MAX 16 /* keys and groups on one level */
+_Static_assert(VW_ARRAY_SIZE(top_keys) + VW_ARRAY_SIZE(groups) - 1 <= KEYS_MAX,
+	       "room for all keys");
+
+static void store(void *at, unsigned width, uint64_t v)
+{
+	if (width == 2)
+		*(uint16_t *)at = (uint16_t)v;
+	else if (width == 4)
+		*(uint32_t *)at = (uint32_t)v;
+	else
+		*(uint64_t *)at = v;
+}
+
+static void read_text(struct vw_rd *rd, vw_node n, const struct key *k, char **at)
+{
+	if (!vw_rd_string(rd, n, k->name, at))
+		return;
+	if (!**at)
+		vw_rd_error(rd, n, "%s: found an empty text", k->name);
+	if (k->type == KEY_RUNTIME && strcmp(*at, "docker") != 0 &&
+	    (strncmp(*at, "docker:", 7) != 0 || !(*at)[7]) &&
+	    (strncmp(*at, "static:", 7) != 0 || !(*at)[7]))
+		vw_rd_expected(rd, n, k->name, "docker, docker:SOCKET or static:FILE");
+}
+
+static void read_dns(struct vw_rd *rd, vw_node list, struct vw_settings *s)
+{
+	if (!vw_rd_is_list(rd, list, "dns"))
+		return;
+	vw_vec_foreach (n, &list->items) {
+		const char *text = vw_rd_text(rd, n, "dns");
+		struct vw_addr a;
+
+		if (!text)
+			continue;
+		if (vw_addr_parse(text, &a))
+			vw_rd_error(
+				rd, n,
+				"dns: \"%.60s\" is no IP address, expected one such as 10.0.0.53",
+				text);
+		else
+			vw_rd_ok(rd, n, vw_vec_push(&s->dns, a, DNS_MAX));
+	}
+}
+
+static void read_number(struct vw_rd *rd, vw_node n, const struct key *k, void *at)
+{
+	uint64_t v = k->min;
+	long count;
+
+	if (k->type == KEY_SIZE)
+		read_quantity(rd, n, k->name, sizes, k->min, k->max, k->expected, &v);
+	else if (k->type == KEY_TIME)
+		read_quantity(rd, n, k->name, times, k->min, k->max, k->expected, &v);
+	else if (vw_rd_int(rd, n, k->name, (long)k->min, (long)k->max, &count))
+		v = (uint64_t)count;
+	store(at, k->width, v);
+}
+
+static void read_key(struct vw_rd *rd, vw_node n, const struct key *k, struct vw_settings *s)
+{
+	static const char *const verdicts[] = {"allow", "deny", NULL};
+	void *at = (char *)s + k->offset;
+
+	switch (k->type) {
+	case KEY_PATH:
+	case KEY_RUNTIME:
+		read_text(rd, n, k, at);
+		break;
+	case KEY_DEFAULT:
+		*(bool *)at = vw_rd_word(rd, n, k->name, verdicts) == 1;
+		break;
+	case KEY_BOOL:
+		vw_rd_bool(rd, n, k->name, at);
+		break;
+	case KEY_DNS:
+		read_dns(rd, n, s);
+		break;
+	case KEY_SIZE:
+	case KEY_TIME:
+	case KEY_COUNT:
+		read_number(rd, n, k, at);
+		break;
+	}
+}
+
+static void read_group(struct vw_rd *rd, vw_node n, const struct group *g, struct vw_settings *s)
+{
+	struct vw_field fields[KEYS_MAX];
+	vw_node raw[KEYS_MAX] = {0};
+	size_t count = 0;
+
+	for (; count < g->n; count++)
+		fields[count] = (struct vw_field){g->keys[count].name, count * sizeof(vw_node)};
+	for (size_t i = 1; !g->name && i < VW_ARRAY_SIZE(groups); i++, count++)
+		fields[count] = (struct vw_field){groups[i].name, count * sizeof(vw_node)};
+	if (!vw_rd_fields(rd, n, g->name ? g->name : "settings", fields, count, raw))
+		return;
+	for (size_t i = 0; i < g->n; i++)
+		if (raw[i])
+			read_key(rd, raw[i], &g->keys[i], s);
+	for (size_t i = g->n; i < count; i++)
+		if (raw[i])
+			read_group(rd, raw[i], &groups[i - g->n + 1], s);
+}
+
+/* What the file did not give is taken from *s; then s becomes the new settings. */
+static void take_over(struct vw_settings *s, struct vw_settings *n)
+{
+	for (size_t i = 0; i < VW_ARRAY_SIZE(top_keys); i++) {
+		char **old = (char **)((char *)s + top_keys[i].offset);
+		char **new = (char **)((char *)n + top_keys[i].offset);
+
+		if (top_keys[i].type != KEY_PATH && top_keys[i].type != KEY_RUNTIME)
+			continue;
+		if (!*new)
+			*new = TAKE_PTR(*old);
+	}
+	if (!n->dns.n) {
+		n->dns.v = TAKE_PTR(s->dns.v);
+		n->dns.n = s->dns.n;
+		n->dns.cap = s->dns.cap;
+	}
+	vw_settings_done(s);
+	*s = *n;
+	*n = (struct vw_settings){0};
+}
+
+int vw_settings_parse(const char *text, size_t len, const char *file, struct vw_settings *s,
+		      struct vw_diag *d)
+{
+	struct vw_rd rd = {.file = file, .d = d};
+	_cleanup_(vw_yaml_done) struct vw_yaml y = {0};
+	_cleanup_(vw_settings_done) struct vw_settings n = *s;
+	int r;
+
+	n.runtime = n.policies = n.run_dir = n.state_dir = n.log_dir = n.log_group = NULL;
+	memset(&n.dns, 0, sizeof(n.dns));
+	r = vw_yaml_parse(text, len, file, &y, d);
+	if (r)
+		return r;
+	rd.bad = y.bad;
+	if (y.docs.n > 1)
+		vw_rd_error(&rd, &y.docs.v[1], "found a second document, expected one");
+	if (y.docs.n > 0)
+		read_group(&rd, &y.docs.v[0], &groups[0], &n);
+	r = vw_rd_result(&rd);
+	if (!r)
+		take_over(s, &n);
+	return r;
+}
+
+void vw_settings_done(struct vw_settings *s)
+{
+	free(s->runtime);
+	free(s->policies);
+	free(s->run_dir);
+	free(s->state_dir);
+	free(s->log_dir);
+	free(s->log_group);
+	vw_vec_done(&s->dns);
+	*s = (struct vw_settings){0};
+}
+
+int vw_settings_default(struct vw_settings *ret)
+{
+	_cleanup_(vw_settings_done) struct vw_settings s = {
+		.hold_unknown = true,
+		.log_segment_bytes = 64u << 20,
+		.log_segments = 8,
+		.pcap_segment_bytes = 16u << 20,
+		.pcap_segments = 4,
+		.flow_interval_ms = 5000,
+		.config = vw_config_default,
+	};
+
+	s.runtime = strdup("docker");
+	s.policies = strdup(VW_SYSCONFDIR "/policies");
+	s.run_dir = strdup("/run/vethwall");
+	s.state_dir = strdup("/var/lib/vethwall");
+	s.log_dir = strdup("/var/log/vethwall");
+	if (!s.runtime || !s.policies || !s.run_dir || !s.state_dir || !s.log_dir)
+		return -ENOMEM;
+	*ret = s;
+	s = (struct vw_settings){0};
+	return 0;
+}
