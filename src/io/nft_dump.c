@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The reading side of nf_tables: the table as it is, elements of one set, counters of one chain. Uses a
+ * socket of its own; decides nothing about what it reads. */
+#include "io/nft_kernel.h"
+
+#include <linux/netfilter/nf_tables.h>
+
+#include "codec/nft_encode.h"
+#include "vethwall/cleanup.h"
+
+#define REPLAYS_MAX 32 /* others committed into each of as many readings: give up */
+#define CHAINS_MAX (1u << 20)
+#define SETS_MAX (1u << 20)
+#define RULES_MAX (1u << 20) /* per chain */
+
+/* One datagram of answers. 1: the last one; 0: more to come; -errno. */
+static int take_answers(const struct nlmsghdr *nlh, int left, uint32_t seq, bool *interrupted,
+			int *cb_ret, int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg)
+{
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		struct vw_nft_reply reply;
+
+		if (nlh->nlmsg_seq != seq)
+			continue;
+		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && interrupted)
+			*interrupted = true;
+		if (nlh->nlmsg_type == NLMSG_DONE) {
+			if (nlh->nlmsg_len < mnl_nlmsg_size(sizeof(int)))
+				return 1;
+			return *(int *)mnl_nlmsg_get_payload(nlh) ?: 1;
+		}
+		if (!vw_nft_decode_reply(nlh, &reply))
+			return reply.err ? -reply.err : 1;
+		if (!*cb_ret)
+			*cb_ret = cb(nlh, arg);
+		if (!(nlh->nlmsg_flags & NLM_F_MULTI))
+			return 1;
+	}
+	return 0;
+}
+
+int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump, bool *interrupted,
+		   int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg)
+{
+	uint8_t request[VW_NFT_REQUEST_MAX];
+	uint32_t seq = n->seq++;
+	struct nlmsghdr *nlh = vw_nft_encode_get(request, msg, name, dump, seq);
+	int cb_ret = 0, r = 0;
+
+	if (mnl_socket_sendto(n->read, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	while (!r) {
+		ssize_t got = mnl_socket_recvfrom(n->read, n->buf, VW_NFT_RECV_BYTES);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		r = take_answers((void *)n->buf, got, seq, interrupted, &cb_ret, cb, arg);
+	}
+	return r < 0 ? r : cb_ret;
+}
+
+static int gen_cb(const struct nlmsghdr *nlh, void *arg)
+{
+	return vw_nft_decode_gen(nlh, arg);
+}
+
+int vw_nft_generation(struct vw_nft *n, uint32_t *ret)
+{
+	return vw_nft_request(n, NFT_MSG_GETGEN, NULL, false, NULL, gen_cb, ret);
+}
+
+struct reading {
+	struct vw_ruleset *rules;
+	struct vw_chain *chain; /* of the latest rule: they come chain by chain */
+	struct vw_nft_edges edges;
+	struct vw_set *set;
+	size_t foreign; /* objects in our table whose names are not ours */
+};
+
+static int chain_cb(const struct nlmsghdr *nlh, void *arg)
+{
+	struct reading *rd = arg;
+	struct vw_chain c;
+	int r = vw_nft_decode_chain(nlh, &c);
+
+	rd->foreign += r == -ENAMETOOLONG;
+	if (r == -ENOENT || r == -ENAMETOOLONG)
+		return 0;
+	return r ? r : vw_vec_push(&rd->rules->chains, c, CHAINS_MAX);
+}
+
+static struct vw_chain *chain_of(struct reading *rd, const char *name)
+{
+	struct vw_ruleset *r = rd->rules;
+
+	if (!rd->chain || strcmp(rd->chain->name, name)) {
+		const struct vw_chain *c = vw_ruleset_chain(r, name);
+
+		rd->chain = c ? r->chains.v + (c - r->chains.v) : NULL;
+	}
+	return rd->chain;
+}
+
+static int rule_cb(const struct nlmsghdr *nlh, void *arg)
+{
+	struct reading *rd = arg;
+	struct vw_nft_rule rule;
+	struct vw_chain *c;
+	int r = vw_nft_decode_rule(nlh, &rule);
+
+	if (r)
+		return r == -ENOENT || r == -ENAMETOOLONG ? 0 : r;
+	c = chain_of(rd, rule.chain);
+	if (!c)
+		return -EAGAIN; /* of a chain that came since: the generation will tell, too */
+	if (!c->rules.n)
+		c->spec = rule.spec;
+	return vw_vec_push(&c->rules, ((struct vw_nftrule){ .id = rule.id }), RULES_MAX);
+}
+
+static int set_cb(const struct nlmsghdr *nlh, void *arg)
+{
+	struct reading *rd = arg;
+	struct vw_set s;
+	int r = vw_nft_decode_set(nlh, &s);
+
+	rd->foreign += r == -ENAMETOOLONG;
+	if (r == -ENOENT || r == -ENAMETOOLONG)
+		return 0;
+	return r ? r : vw_vec_push(&rd->rules->sets, s, SETS_MAX);
+}
+
+static int static_elem_cb(const struct vw_nft_elem_raw *raw, void *arg)
+{
+	struct reading *rd = arg;
+	struct vw_elem e = { 0 };
+
+	if (raw->e.klen != vw_nft_wire_klen(rd->set))
+		return -EBADMSG;
+	memcpy(e.key, raw->e.key, raw->e.klen);
+	memcpy(e.key_end, raw->key_end ? raw->key_end : raw->e.key, raw->e.klen);
+	if (raw->data)
+		memcpy(&e.data, raw->data, sizeof(e.data));
+	return vw_elem_push(rd->set, &e, SIZE_MAX);
+}
+
+static int edge_cb(const struct vw_nft_elem_raw *raw, void *arg)
+{
+	struct reading *rd = arg;
+	struct vw_nft_edge e = { .end = raw->interval_end };
+
+	if (raw->e.klen != vw_nft_wire_klen(rd->set))
+		return -EBADMSG;
+	memcpy(e.key, raw->e.key, raw->e.klen);
+	if (raw->data)
+		memcpy(&e.data, raw->data, sizeof(e.data));
+	return vw_vec_push(&rd->edges.list, e, SIZE_MAX);
+}
+
+static int elems_cb(const struct nlmsghdr *nlh, void *arg)
+{
+	struct reading *rd = arg;
+	bool edges = rd->set->flags & VW_SET_INTERVAL && !rd->set->fields[1];
+
+	return vw_nft_decode_elems(nlh, edges ? edge_cb : static_elem_cb, arg);
+}
+
+static int read_elems(struct vw_nft *n, struct reading *rd, struct vw_set *s, bool *interrupted)
+{
+	int r;
+
+	rd->set = s;
+	rd->edges.list.n = 0;
+	r = vw_nft_request(n, NFT_MSG_GETSETELEM, s->name, true, interrupted, elems_cb, rd);
+	if (!r)
+		r = vw_nft_fold_edges(&rd->edges, s);
+	return r ? r : vw_elems_sort(s);
+}
+
+static int read_all(struct vw_nft *n, struct reading *rd, bool *interrupted)
+{
+	int r = vw_nft_request(n, NFT_MSG_GETCHAIN, NULL, true, interrupted, chain_cb, rd);
+
+	if (r)
+		return r;
+	vw_ruleset_sort(rd->rules);
+	r = vw_nft_request(n, NFT_MSG_GETRULE, NULL, true, interrupted, rule_cb, rd);
+	if (!r)
+		r = vw_nft_request(n, NFT_MSG_GETSET, NULL, true, interrupted, set_cb, rd);
+	for (size_t i = 0; !r && i < rd->rules->sets.n; i++) {
+		struct vw_set *s = &rd->rules->sets.v[i];
+
+		if (s->fields[0] && !(s->flags & VW_SET_DYNAMIC))
+			r = read_elems(n, rd, s, interrupted);
+	}
+	vw_ruleset_sort(rd->rules);
+	return r;
+}
+
+/* -EINTR: somebody committed meanwhile, what was read is of no one generation. */
+static int read_once(struct vw_nft *n, struct vw_ruleset *ret, size_t *ret_foreign)
+{
+	_cleanup_(vw_ruleset_done) struct vw_ruleset rules = { 0 };
+	struct reading rd = { .rules = &rules };
+	uint32_t before, after;
+	bool interrupted = false;
+	int r = vw_nft_generation(n, &before), again;
+
+	if (r)
+		return r;
+	r = read_all(n, &rd, &interrupted);
+	vw_vec_done(&rd.edges.list);
+	again = vw_nft_generation(n, &after);
+	if (again)
+		return again;
+	if (interrupted || before != after || r == -EINTR || r == -EAGAIN)
+		return -EINTR;
+	if (r && r != -ENOENT)
+		return r;
+	*ret_foreign = rd.foreign;
+	*ret = rules;
+	rules = (struct vw_ruleset){ 0 };
+	return 0;
+}
+
+int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d)
+{
+	size_t foreign = 0;
+	int r = -EINTR;
+
+	for (int i = 0; i < REPLAYS_MAX && r == -EINTR; i++)
+		r = read_once(n, ret, &foreign);
+	if (r) {
+		vw_error(d, NULL, "cannot read table netdev " VW_TABLE ": %s",
+			 r == -EINTR ? "others keep changing nf_tables" : strerror(-r));
+		return r == -EINTR ? -EAGAIN : r;
+	}
+	if (foreign)
+		vw_diag_add(d, VW_WARNING, NULL, NULL,
+			    "table netdev " VW_TABLE " holds %zu chains or sets of others; left alone",
+			    foreign);
+	return 0;
+}
+
+struct set_reading {
+	int (*cb)(const struct vw_nft_elem *e, void *arg);
+	void *arg;
+};
+
+static int reading_elem_cb(const struct vw_nft_elem_raw *raw, void *arg)
+{
+	struct set_reading *rd = arg;
+
+	return rd->cb(&raw->e, rd->arg);
+}
+
+static int reading_cb(const struct nlmsghdr *nlh, void *arg)
+{
+	return vw_nft_decode_elems(nlh, reading_elem_cb, arg);
+}
+
+int vw_nft_dump_set(struct vw_nft *n, const char *set,
+		    int (*cb)(const struct vw_nft_elem *e, void *arg), void *arg)
+{
+	struct set_reading rd = { cb, arg };
+
+	if (strlen(set) >= VW_NAME_LEN)
+		return -ENOENT;
+	for (int i = 0; i < REPLAYS_MAX; i++) {
+		bool interrupted = false;
+		int r = vw_nft_request(n, NFT_MSG_GETSETELEM, set, true, &interrupted, reading_cb, &rd);
+
+		if (!interrupted || (r && r != -EINTR))
+			return r;
+	}
+	return -EAGAIN;
+}
+
+struct counters {
+	uint64_t (*v)[2];
+	size_t n, max;
+};
+
+static int counter_cb(const struct nlmsghdr *nlh, void *arg)
+{
+	struct counters *c = arg;
+	struct vw_nft_rule rule;
+	int r = vw_nft_decode_rule(nlh, &rule);
+
+	if (r)
+		return r == -ENOENT || r == -ENAMETOOLONG ? 0 : r;
+	if (!rule.has_counter)
+		return 0;
+	if (c->n < c->max) {
+		c->v[c->n][0] = rule.packets;
+		c->v[c->n][1] = rule.bytes;
+	}
+	c->n++;
+	return 0;
+}
+
+int vw_nft_chain_counters(struct vw_nft *n, const char *chain, uint64_t (*ret)[2], size_t max)
+{
+	if (strlen(chain) >= VW_NAME_LEN)
+		return -ENOENT;
+	for (int i = 0; i < REPLAYS_MAX; i++) {
+		struct counters c = { ret, 0, max };
+		bool interrupted = false;
+		int r = vw_nft_request(n, NFT_MSG_GETRULE, chain, true, &interrupted, counter_cb, &c);
+
+		if (r && r != -EINTR)
+			return r;
+		if (!r && !interrupted)
+			return c.n;
+	}
+	return -EAGAIN;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What nft_kernel.c (changes) and nft_dump.c (readings) share: the two sockets. */
+#ifndef VW_IO_NFT_KERNEL_H
+#define VW_IO_NFT_KERNEL_H
+
+#include <libmnl/libmnl.h>
+
+#include "codec/nft_decode.h"
+#include "vethwall/nft.h"
+
+/* Room for one answer to a dump: the kernel fills as much as it is given, up to 32 KiB
+ * (netlink_dump, NLMSG_GOODSIZE of a large skb). */
+#define VW_NFT_RECV_BYTES (64u << 10)
+
+struct vw_nft {
+	struct mnl_socket *own;  /* changes; its port is the table's owner */
+	struct mnl_socket *read; /* readings, so that a dump never meets an acknowledgement */
+	uint32_t seq, table_flags;
+	int lock_fd; /* of an agent that cannot own its table, -1 */
+	uint8_t *buf;
+};
+
+/* Sends one request on the reading socket and hands its answers to cb until it returns non-zero, which is
+ * returned once the rest has been read away. *interrupted (may be NULL): a commit fell into the dump. */
+int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump, bool *interrupted,
+		   int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg);
+/* The ruleset's generation, which every commit in the namespace advances. */
+int vw_nft_generation(struct vw_nft *n, uint32_t *ret);
+
+#endif
