@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses, prefixes, MACs and protocol names. Parsers are as strict as the strictest reader of the
- * same text (Go's net/netip, the Kubernetes API), so that one text never means two things: no IPv4
- * leading zeros, no zone ids, IPv4-mapped IPv6 stays IPv6. Knows nothing of workloads. */
+/* Addresses, prefixes, MACs and protocol names. Parsers are as strict as the strictest reader of
+ * the same text (Go's net/netip, the Kubernetes API), so that one text never means two things: no
+ * IPv4 leading zeros, no zone ids, IPv4-mapped IPv6 stays IPv6. Knows nothing of workloads. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -209,12 +209,12 @@ static const struct proto {
 	uint8_t number;
 	bool ports;
 } protos[] = {
-	{"tcp", IPPROTO_TCP, true},	  {"udp", IPPROTO_UDP, true},
-	{"sctp", IPPROTO_SCTP, true},	  {"icmp", IPPROTO_ICMP, false},
+	{"tcp", IPPROTO_TCP, true},	   {"udp", IPPROTO_UDP, true},
+	{"sctp", IPPROTO_SCTP, true},	   {"icmp", IPPROTO_ICMP, false},
 	{"icmpv6", IPPROTO_ICMPV6, false}, {"udplite", IPPROTO_UDPLITE, true},
-	{"dccp", IPPROTO_DCCP, true},	  {"gre", IPPROTO_GRE, false},
-	{"esp", IPPROTO_ESP, false},	  {"ah", IPPROTO_AH, false},
-	{"igmp", IPPROTO_IGMP, false},	  {"ipip", IPPROTO_IPIP, false},
+	{"dccp", IPPROTO_DCCP, true},	   {"gre", IPPROTO_GRE, false},
+	{"esp", IPPROTO_ESP, false},	   {"ah", IPPROTO_AH, false},
+	{"igmp", IPPROTO_IGMP, false},	   {"ipip", IPPROTO_IPIP, false},
 };
 
 int vw_proto_parse(const char *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Located diagnostics. Whoever reads a text adds what is wrong with it, the edge prints the list once.
- * Adding never fails: a caller that found an error must not have to handle a second one, so what
- * cannot be kept is counted. Knows nothing of which text it was. */
+/* Located diagnostics. Whoever reads a text adds what is wrong with it, the edge prints the list
+ * once. Adding never fails: a caller that found an error must not have to handle a second one, so
+ * what cannot be kept is counted. Knows nothing of which text it was. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 #include "vethwall/cleanup.h"
 #include "vethwall/diag.h"
 
-static int entry_make(struct vw_diag_entry *e, const struct vw_pos *pos, const char *fmt, va_list ap)
+static int entry_make(struct vw_diag_entry *e, const struct vw_pos *pos, const char *fmt,
+		      va_list ap)
 {
 	if (pos && pos->file) {
 		e->file = strdup(pos->file);
@@ -26,8 +27,8 @@ static int entry_make(struct vw_diag_entry *e, const struct vw_pos *pos, const c
 	return 0;
 }
 
-void vw_diag_add(struct vw_diag *d, enum vw_severity sev, const struct vw_pos *pos, const char *rule,
-		 const char *fmt, ...)
+void vw_diag_add(struct vw_diag *d, enum vw_severity sev, const struct vw_pos *pos,
+		 const char *rule, const char *fmt, ...)
 {
 	struct vw_diag_entry e = {.severity = sev, .rule = rule};
 	va_list ap;

@@ -22,7 +22,7 @@ static inline size_t vw_escape_need(const char *s)
 	return 0;
 }
 
-/* Writes what stands for the next bytes of s into out, advances *s and returns the length written. */
+/* Writes what stands for the next bytes of *s into out, advances *s, returns the length written. */
 static inline size_t vw_escape_step(const char **s, char out[static VW_ESCAPE_MAX + 1])
 {
 	size_t need = vw_escape_need(*s), n = 0;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The agent's own log: one line, one write(2), to stderr, so that lines of several agents on one
- * terminal do not mix. Under systemd the line carries sd-daemon(3)'s "<N>" priority. Knows nothing of
- * denied flows; those have a log of their own. */
+ * terminal do not mix. Under systemd the line carries sd-daemon(3)'s "<N>" priority. Knows nothing
+ * of denied flows; those have a log of their own. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,16 +19,18 @@
 static enum vw_log_level level_max = VW_LOG_INFO;
 static bool to_journal;
 
-/* systemd.exec(5): JOURNAL_STREAM is "device:inode" of the stderr that is connected to the journal. A
- * child whose stderr was redirected inherits the variable, so the numbers must be compared. */
+/* systemd.exec(5): JOURNAL_STREAM is "device:inode" of the stderr that is connected to the journal.
+ * A child whose stderr was redirected inherits the variable, so the numbers must be compared. */
 static bool stderr_is_journal(void)
 {
 	const char *s = getenv("JOURNAL_STREAM");
-	unsigned long long dev, ino;
+	char want[48];
 	struct stat st;
 
-	return s && sscanf(s, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
-	       st.st_dev == dev && st.st_ino == ino;
+	if (!s || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(want, sizeof(want), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(s, want) == 0;
 }
 
 void vw_log_init(enum vw_log_level max)
@@ -79,7 +82,8 @@ out:
 	errno = saved;
 }
 
-bool vw_ratelimit_ok(struct vw_ratelimit *rl, unsigned burst, unsigned sec, unsigned *ret_suppressed)
+bool vw_ratelimit_ok(struct vw_ratelimit *rl, unsigned burst, unsigned sec,
+		     unsigned *ret_suppressed)
 {
 	struct timespec now;
 	bool fresh = rl->passed == 0 && rl->suppressed == 0;
@@ -94,7 +98,7 @@ bool vw_ratelimit_ok(struct vw_ratelimit *rl, unsigned burst, unsigned sec, unsi
 		rl->passed++;
 		return true;
 	}
-	/* Nothing passes with burst 0: what the window told was not told, so it must not be lost. */
+	/* With burst 0 nothing passes and nothing was told: keep the count. */
 	rl->suppressed += *ret_suppressed + 1;
 	*ret_suppressed = 0;
 	return false;

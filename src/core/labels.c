@@ -33,31 +33,35 @@ static size_t labels_pos(const struct vw_labels *l, const char *key)
 	return lo;
 }
 
-int vw_labels_set(struct vw_labels *l, const char *key, const char *value)
+static int labels_insert(struct vw_labels *l, size_t pos, const char *key, const char *value)
 {
-	_cleanup_free_ char *k = NULL;
-	_cleanup_free_ char *v = strdup(value);
-	size_t pos = labels_pos(l, key);
-	struct vw_label e;
-	int r;
+	struct vw_label e = {strdup(key), strdup(value)};
+	int r = -ENOMEM;
 
-	if (!v)
-		return -ENOMEM;
-	if (pos < l->list.n && strcmp(l->list.v[pos].key, key) == 0) {
-		free(l->list.v[pos].value);
-		l->list.v[pos].value = TAKE_PTR(v);
-		return 0;
-	}
-	k = strdup(key);
-	if (!k)
-		return -ENOMEM;
-	e = (struct vw_label){k, v};
-	r = vw_vec_push(&l->list, e, VW_LABELS_MAX);
-	if (r < 0)
+	if (e.key && e.value)
+		r = vw_vec_push(&l->list, e, VW_LABELS_MAX);
+	if (r < 0) {
+		free(e.key);
+		free(e.value);
 		return r;
+	}
 	memmove(l->list.v + pos + 1, l->list.v + pos, (l->list.n - 1 - pos) * sizeof(e));
 	l->list.v[pos] = e;
-	k = v = NULL;
+	return 0;
+}
+
+int vw_labels_set(struct vw_labels *l, const char *key, const char *value)
+{
+	size_t pos = labels_pos(l, key);
+	char *v;
+
+	if (pos == l->list.n || strcmp(l->list.v[pos].key, key) != 0)
+		return labels_insert(l, pos, key, value);
+	v = strdup(value);
+	if (!v)
+		return -ENOMEM;
+	free(l->list.v[pos].value);
+	l->list.v[pos].value = v;
 	return 0;
 }
 
@@ -81,7 +85,6 @@ int vw_labels_copy(const struct vw_labels *from, struct vw_labels *ret)
 		if (r < 0)
 			return r;
 	}
-	*ret = n;
-	n = (struct vw_labels){0};
+	*ret = TAKE_STRUCT(n);
 	return 0;
 }

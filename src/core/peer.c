@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether one end of a connection fits a peer of a rule. Where an address has two owners nothing may be
- * believed about who it is: it is nobody's workload, and not the outside world either. Knows nothing
- * of rules, ports and tiers. */
+/* Whether one end of a connection fits a peer of a rule. Where an address has two owners nothing
+ * may be believed about who it is: it is nobody's workload, and not the outside world either. Knows
+ * nothing of rules, ports and tiers. */
 #include "peer.h"
 
 struct vw_known_end vw_end_resolve(const struct vw_world *world, const struct vw_end *e)

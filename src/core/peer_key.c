@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A peer's predicate as canonical text, by which the compiler tells equal predicates of different
- * documents: requirements, values and exceptions are sorted and doubles left out; names are quoted, so
- * that no name can look like syntax. Equal texts mean equal predicates; the reverse is not promised. */
+ * documents: requirements, values and exceptions are sorted and doubles left out; names are quoted,
+ * so that no name can look like syntax. Equal texts mean equal predicates; the reverse is not
+ * promised. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,7 +211,7 @@ static int put_excepts(struct text *t, const struct vw_peer *p)
 	for (size_t i = 0; !r && i < p->except.n; i++) {
 		if (!vw_prefix_covers(&p->cidr, &v[i]) && !vw_prefix_covers(&v[i], &p->cidr))
 			continue;
-		/* Sorted: what covers this one stands before it, the last kept one at the nearest. */
+		/* Sorted: what covers this one stands before it, and no kept one in between. */
 		if (last && vw_prefix_covers(last, &v[i]))
 			continue;
 		last = &v[i];

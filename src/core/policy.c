@@ -24,8 +24,9 @@ const char *vw_direction_str(enum vw_direction d)
 }
 
 static const char *const entity_names[] = {
-	[VW_ENTITY_ANY] = "any",	 [VW_ENTITY_HOST] = "host", [VW_ENTITY_WORLD] = "world",
-	[VW_ENTITY_CLUSTER] = "cluster", [VW_ENTITY_DNS] = "dns",   [VW_ENTITY_METADATA] = "metadata",
+	[VW_ENTITY_ANY] = "any",     [VW_ENTITY_HOST] = "host",
+	[VW_ENTITY_WORLD] = "world", [VW_ENTITY_CLUSTER] = "cluster",
+	[VW_ENTITY_DNS] = "dns",     [VW_ENTITY_METADATA] = "metadata",
 };
 _Static_assert(VW_ARRAY_SIZE(entity_names) == _VW_ENTITY_MAX, "a name for each entity");
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Predicates over workloads: label selectors, image globs, matches. The words and corner cases are
- * those of k8s.io/apimachinery (labels.Requirement.Matches). Knows nothing of addresses and rules. */
+ * those of k8s.io/apimachinery (labels.Requirement.Matches). Knows nothing of addresses. */
 #include <string.h>
 
 #include "text.h"
@@ -43,7 +43,7 @@ bool vw_glob(const char *pattern, const char *s)
 {
 	const char *star = NULL, *resume = NULL;
 
-	/* Only the last star needs to be tried again: an earlier one that takes more gains nothing. */
+	/* Only the last star is tried again: an earlier one that takes more gains nothing. */
 	while (*s) {
 		if (*pattern == '*') {
 			star = pattern++;

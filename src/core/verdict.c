@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The reference answer, straight from documents and world. Each function is one sentence of the
- * policy language; nothing is prepared, shared or skipped, because the compiled rules are held against
- * it. Tiers and pass are those of the AdminNetworkPolicy API, the service tier is
+ * policy language; nothing is prepared, shared or skipped, because the compiled rules are held
+ * against it. Tiers and pass are those of the AdminNetworkPolicy API, the service tier is
  * networking.k8s.io/v1 NetworkPolicy. */
 #include <netinet/in.h>
 #include <string.h>
@@ -18,7 +18,8 @@ struct question {
 	enum vw_direction dir;
 	const struct vw_end *self;
 	struct vw_known_end peer;
-	const struct vw_workload *receiver; /* the connection's destination, or NULL: none or unknown */
+	const struct vw_workload
+		*receiver; /* the connection's destination, or NULL: none or unknown */
 	uint8_t proto;
 	uint16_t port;
 };
@@ -56,7 +57,7 @@ static bool is_dns_traffic(const struct question *q)
 	return (q->proto == IPPROTO_UDP || q->proto == IPPROTO_TCP) && q->port == 53;
 }
 
-/* Ports of the rule for one of its peers (NULL: any): to resolvers, no restriction means DNS only. */
+/* Ports of the rule for one of its peers (NULL: any): to resolvers, no restriction is DNS only. */
 static bool ports_match(const struct vw_rule *r, const struct vw_peer *peer,
 			const struct question *q)
 {
@@ -90,8 +91,7 @@ static enum fit rule_fit(const struct vw_rule *r, const struct question *q,
 	if (r->any_peer)
 		return fit_of(true, ports_match(r, NULL, q));
 	vw_vec_foreach (p, &r->peers) {
-		enum fit f = fit_of(vw_known_end_fits(p, q->world, &q->peer),
-				    ports_match(r, p, q));
+		enum fit f = fit_of(vw_known_end_fits(p, q->world, &q->peer), ports_match(r, p, q));
 
 		if (f == FIT_BOTH) {
 			*ret_peer = p;
@@ -109,7 +109,7 @@ static bool selects(const struct vw_policy *p, enum vw_tier tier, const struct q
 	       vw_match_matches(&p->subject, q->world, q->self->workload, q->self->iface);
 }
 
-/* Guardrails and baselines: the first rule that fits decides. False when none did or it passes on. */
+/* Guardrails and baselines: the first rule that fits decides. False when none did or it passes. */
 static bool decide_ordered(const struct question *q, enum vw_tier tier, struct vw_decision *ret)
 {
 	const struct vw_peer *peer;
@@ -241,8 +241,8 @@ void vw_decide(const struct vw_policyset *set, const struct vw_world *world, boo
 		*ret = decide_audited(&q);
 }
 
-/* An end that was given by its address only is judged as the workload behind it. One that was given as
- * a workload stays it: the wall is on its veth, whoever else has the address. */
+/* An end that was given by its address only is judged as the workload behind it. One that was given
+ * as a workload stays it: the wall is on its veth, whoever else has the address. */
 static struct vw_end own_end(const struct vw_world *world, const struct vw_end *e)
 {
 	return e->workload ? *e : vw_end_resolve(world, e).end;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One workload as a value: release, deep copy, comparison. Each struct has its three functions side by
- * side, so that a new field is missed in none. Knows nothing of the world around it. */
+/* One workload as a value: release, deep copy, comparison. Each struct has its three functions side
+ * by side, so that a new field is missed in none. Knows nothing of the world around it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,9 +17,8 @@ void vw_iface_done(struct vw_iface *i)
 
 static int iface_copy(const struct vw_iface *from, struct vw_iface *ret)
 {
-	_cleanup_(vw_iface_done) struct vw_iface n = {.ifindex = from->ifindex,
-						      .has_mac = from->has_mac,
-						      .mac = from->mac};
+	_cleanup_(vw_iface_done) struct vw_iface n = {
+		.ifindex = from->ifindex, .has_mac = from->has_mac, .mac = from->mac};
 	int r;
 
 	memcpy(n.veth, from->veth, sizeof(n.veth));
@@ -28,8 +27,7 @@ static int iface_copy(const struct vw_iface *from, struct vw_iface *ret)
 		r = vw_vec_copy(&from->ips, &n.ips);
 	if (r < 0)
 		return r;
-	*ret = n;
-	n = (struct vw_iface){0};
+	*ret = TAKE_STRUCT(n);
 	return 0;
 }
 
@@ -128,8 +126,7 @@ int vw_workload_copy(const struct vw_workload *from, struct vw_workload *ret)
 		r = vw_vec_copy(&from->published, &n.published);
 	if (r < 0)
 		return r;
-	*ret = n;
-	n = (struct vw_workload){0};
+	*ret = TAKE_STRUCT(n);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The world: sorted tables of workloads, namespaces and node addresses, with an index from address to
- * owner that every change keeps. All look-ups are binary searches and change nothing. Every change is
- * whole or not at all: what can fail comes first. Knows nothing of runtimes and policies. */
+/* The world: sorted tables of workloads, namespaces and node addresses, with an index from address
+ * to owner that every change keeps. All look-ups are binary searches and change nothing. Every
+ * change is whole or not at all: what can fail comes first. Knows nothing of runtimes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,8 +81,7 @@ int vw_world_copy(const struct vw_world *from, struct vw_world *ret)
 		r = vw_vec_copy(&from->dns, &n.dns);
 	if (r < 0)
 		return r;
-	*ret = n;
-	n = (struct vw_world){0};
+	*ret = TAKE_STRUCT(n);
 	return 0;
 }
 
@@ -168,8 +167,8 @@ static void owners_drop(struct vw_world *world, size_t workload)
 	world->owners.n = kept;
 }
 
-/* A workload was put in (by = 1) or taken out (-1) at index pos: those behind it have moved. The order
- * of the index stays. */
+/* A workload was put in (by = 1) or taken out (-1) at index pos: those behind it have moved. The
+ * order of the index stays. */
 static void owners_shift(struct vw_world *world, size_t pos, int by)
 {
 	vw_vec_foreach (o, &world->owners)
@@ -209,8 +208,8 @@ const struct vw_workload *vw_world_by_addr(const struct vw_world *world, const s
 	if (pos == world->owners.n || !vw_addr_eq(&world->owners.v[pos].addr, a))
 		return NULL;
 	o = &world->owners.v[pos];
-	for (size_t i = pos + 1;
-	     i < world->owners.n && vw_addr_eq(&world->owners.v[i].addr, a); i++) {
+	for (size_t i = pos + 1; i < world->owners.n && vw_addr_eq(&world->owners.v[i].addr, a);
+	     i++) {
 		if (world->owners.v[i].workload == o->workload)
 			continue;
 		if (ret_ambiguous)
@@ -266,8 +265,7 @@ int vw_world_add_namespace(struct vw_world *world, const char *name, struct vw_n
 			return r;
 		memmove(world->namespaces.v + pos + 1, world->namespaces.v + pos,
 			(world->namespaces.n - 1 - pos) * sizeof(n));
-		world->namespaces.v[pos] = n;
-		n = (struct vw_namespace){0};
+		world->namespaces.v[pos] = TAKE_STRUCT(n);
 	}
 	if (ret)
 		*ret = &world->namespaces.v[pos];

@@ -39,9 +39,8 @@ M char *m_text(const char *s)
 M struct vw_workload m_workload(const char *ns, const char *name, const char *service,
 				const char *network, const char *ip, const char *ip6)
 {
-	struct vw_workload w = {.name = m_text(name),
-				.service = m_text(service),
-				.namespace_ = m_text(ns)};
+	struct vw_workload w = {
+		.name = m_text(name), .service = m_text(service), .namespace_ = m_text(ns)};
 	struct vw_iface i = {.network = m_text(network)};
 
 	assert_true(asprintf(&w.id, "%s/%s", ns, name) > 0);
@@ -93,11 +92,12 @@ M struct vw_peer m_entity(enum vw_entity e)
 M struct vw_policy m_policy(enum vw_tier tier, const char *kind, const char *ns, const char *name,
 			    const char *service)
 {
-	return (struct vw_policy){.tier = tier,
-				  .kind = m_text(kind),
-				  .namespace_ = m_text(ns),
-				  .name = m_text(name),
-				  .subject = {.namespace_ = m_text(ns), .service = m_text(service)}};
+	return (struct vw_policy){
+		.tier = tier,
+		.kind = m_text(kind),
+		.namespace_ = m_text(ns),
+		.name = m_text(name),
+		.subject = {.namespace_ = m_text(ns), .service = m_text(service)}};
 }
 
 /* Adds a rule that fits nobody yet and returns it; valid until the next one. */

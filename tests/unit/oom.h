@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Memory that runs out at a chosen allocation: include it, then the .c file under test. A test runs an
- * operation again and again with the first, second, third ... allocation failing until none does, and
- * looks that each failure changed nothing; ASan finds what it leaked. */
+/* Memory that runs out at a chosen allocation: include it, then the .c file under test. A test runs
+ * an operation again and again with the first, second, third ... allocation failing until none
+ * does, and looks that each failure changed nothing; ASan finds what it leaked. */
 #ifndef TESTS_OOM_H
 #define TESTS_OOM_H
 
@@ -43,24 +43,24 @@ static inline char *oom_strdup(const char *s)
 #define reallocarray oom_reallocarray
 #define strdup oom_strdup
 
-/* Runs call with the 1st, 2nd, ... allocation failing; after each failure runs check. Leaves after the
- * first call in which no allocation failed (its result is 0). */
-#define oom_exhaust(call, check)                                                                   \
-	do {                                                                                       \
-		for (long _n = 0;; _n++) {                                                         \
-			int _r;                                                                    \
-                                                                                                   \
-			oom_after = _n;                                                            \
-			_r = (call);                                                               \
-			if (oom_after >= 0) {                                                      \
-				oom_after = -1;                                                    \
-				assert_int_equal(_r, 0);                                           \
-				assert_true(_n > 0);                                               \
-				break;                                                             \
-			}                                                                          \
-			assert_int_equal(_r, -ENOMEM);                                             \
-			check;                                                                     \
-		}                                                                                  \
+/* Runs call with the 1st, 2nd, ... allocation failing; after each failure runs check. Leaves after
+ * the first call in which no allocation failed (its result is 0). */
+#define oom_exhaust(call, check)                         \
+	do {                                             \
+		for (long _n = 0;; _n++) {               \
+			int _r;                          \
+                                                         \
+			oom_after = _n;                  \
+			_r = (call);                     \
+			if (oom_after >= 0) {            \
+				oom_after = -1;          \
+				assert_int_equal(_r, 0); \
+				assert_true(_n > 0);     \
+				break;                   \
+			}                                \
+			assert_int_equal(_r, -ENOMEM);   \
+			check;                           \
+		}                                        \
 	} while (0)
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses: what is read, what is refused (a text that another program reads differently), order and
- * ranges. */
+/* Addresses: what is read, what is refused (a text that another program reads differently), order
+ * and ranges. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,9 +64,12 @@ static void addr_round_trip(void **state)
 static void addr_refused(void **state)
 {
 	static const char *const bad[] = {
-		"",	     "10.0.0",	  "10.0.0.1.2", "010.0.0.1", "10.0.0.01", "10.0.0.256",
-		"10.0.0.1 ", " 10.0.0.1", "0x0a.0.0.1", "10.1",	     "fe80::1%eth0", ":::",
-		"1::2::3",   "12345::",	  "::ffff:010.0.0.1", "[::1]", "10.0.0.1/32", "1:2:3:4:5:6:7:8:9",
+		"",	     "10.0.0",	     "10.0.0.1.2",
+		"010.0.0.1", "10.0.0.01",    "10.0.0.256",
+		"10.0.0.1 ", " 10.0.0.1",    "0x0a.0.0.1",
+		"10.1",	     "fe80::1%eth0", ":::",
+		"1::2::3",   "12345::",	     "::ffff:010.0.0.1",
+		"[::1]",     "10.0.0.1/32",  "1:2:3:4:5:6:7:8:9",
 	};
 	const struct vw_addr before = addr("192.0.2.1");
 	struct vw_addr a = before;
@@ -100,9 +103,18 @@ static void prefix_parsed(void **state)
 static void prefix_refused(void **state)
 {
 	static const char *const bad[] = {
-		"10.0.0.0",    "10.0.0.0/",   "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/-1",
-		"10.0.0.0/+8", "10.0.0.0/8 ", "/8",	     "::/129",	    "10.0.0.0/8/8",
-		"10.0.0.0/4294967304", "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/8",
+		"10.0.0.0",
+		"10.0.0.0/",
+		"10.0.0.0/33",
+		"10.0.0.0/08",
+		"10.0.0.0/-1",
+		"10.0.0.0/+8",
+		"10.0.0.0/8 ",
+		"/8",
+		"::/129",
+		"10.0.0.0/8/8",
+		"10.0.0.0/4294967304",
+		"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/8",
 	};
 	struct vw_prefix p;
 
@@ -117,11 +129,16 @@ static void prefix_membership(void **state)
 		const char *p, *a;
 		bool has;
 	} rows[] = {
-		{"10.9.0.0/16", "10.9.255.255", true},	{"10.9.0.0/16", "10.10.0.0", false},
-		{"10.9.128.0/17", "10.9.127.1", false}, {"0.0.0.0/0", "203.0.113.1", true},
-		{"0.0.0.0/0", "::1", false},		{"::/0", "10.0.0.1", false},
-		{"10.0.0.1/32", "10.0.0.1", true},	{"10.0.0.1/32", "10.0.0.0", false},
-		{"fd77::80/121", "fd77::ff", true},	{"fd77::80/121", "fd77::7f", false},
+		{"10.9.0.0/16", "10.9.255.255", true},
+		{"10.9.0.0/16", "10.10.0.0", false},
+		{"10.9.128.0/17", "10.9.127.1", false},
+		{"0.0.0.0/0", "203.0.113.1", true},
+		{"0.0.0.0/0", "::1", false},
+		{"::/0", "10.0.0.1", false},
+		{"10.0.0.1/32", "10.0.0.1", true},
+		{"10.0.0.1/32", "10.0.0.0", false},
+		{"fd77::80/121", "fd77::ff", true},
+		{"fd77::80/121", "fd77::7f", false},
 		{"10.0.0.0/8", "::ffff:10.0.0.1", false},
 	};
 
@@ -161,8 +178,8 @@ static void prefix_ranges(void **state)
 
 static void addr_order(void **state)
 {
-	static const char *const rising[] = {"9.255.0.0", "10.0.0.0", "10.0.0.1", "::",
-					     "::1",	  "fd77::1",  "ff02::1"};
+	static const char *const rising[] = {
+		"9.255.0.0", "10.0.0.0", "10.0.0.1", "::", "::1", "fd77::1", "ff02::1"};
 
 	(void)state;
 	for (size_t i = 0; i < VW_ARRAY_SIZE(rising); i++)
@@ -181,14 +198,14 @@ static void addr_kinds(void **state)
 		const char *a;
 		bool loopback, link_local, multicast;
 	} rows[] = {
-		{"127.0.0.1", true, false, false},   {"127.255.0.3", true, false, false},
-		{"128.0.0.1", false, false, false},  {"169.254.169.254", false, true, false},
+		{"127.0.0.1", true, false, false},    {"127.255.0.3", true, false, false},
+		{"128.0.0.1", false, false, false},   {"169.254.169.254", false, true, false},
 		{"169.253.0.1", false, false, false}, {"223.255.255.255", false, false, false},
-		{"224.0.0.0", false, false, true},   {"239.255.255.255", false, false, true},
-		{"240.0.0.1", false, false, false},  {"255.255.255.255", false, false, true},
-		{"::1", true, false, false},	     {"::2", false, false, false},
-		{"fe80::1", false, true, false},     {"febf::1", false, true, false},
-		{"fec0::1", false, false, false},    {"ff02::1", false, false, true},
+		{"224.0.0.0", false, false, true},    {"239.255.255.255", false, false, true},
+		{"240.0.0.1", false, false, false},   {"255.255.255.255", false, false, true},
+		{"::1", true, false, false},	      {"::2", false, false, false},
+		{"fe80::1", false, true, false},      {"febf::1", false, true, false},
+		{"fec0::1", false, false, false},     {"ff02::1", false, false, true},
 	};
 
 	(void)state;
@@ -203,8 +220,13 @@ static void addr_kinds(void **state)
 
 static void mac(void **state)
 {
-	static const char *const bad[] = {"", "02:42:0a:4d:00", "02:42:0a:4d:00:0b:", "02-42-0a-4d-00-0b",
-					  "02:42:0a:4d:00:0g", "2:42:0a:4d:00:0b0", "02:42:0a:4d:000b:"};
+	static const char *const bad[] = {"",
+					  "02:42:0a:4d:00",
+					  "02:42:0a:4d:00:0b:",
+					  "02-42-0a-4d-00-0b",
+					  "02:42:0a:4d:00:0g",
+					  "2:42:0a:4d:00:0b0",
+					  "02:42:0a:4d:000b:"};
 	char buf[VW_MAC_STRLEN];
 	struct vw_mac m;
 
@@ -223,9 +245,10 @@ static void protocols(void **state)
 		int number;
 		bool ports;
 	} rows[] = {
-		{"tcp", 6, true},     {"udp", 17, true},      {"sctp", 132, true}, {"icmp", 1, false},
-		{"icmpv6", 58, false}, {"udplite", 136, true}, {"dccp", 33, true},  {"gre", 47, false},
-		{"esp", 50, false},   {"ah", 51, false},      {"igmp", 2, false},  {"ipip", 4, false},
+		{"tcp", 6, true},   {"udp", 17, true},	   {"sctp", 132, true},
+		{"icmp", 1, false}, {"icmpv6", 58, false}, {"udplite", 136, true},
+		{"dccp", 33, true}, {"gre", 47, false},	   {"esp", 50, false},
+		{"ah", 51, false},  {"igmp", 2, false},	   {"ipip", 4, false},
 	};
 	static const char *const bad[] = {"", "TCP", "256", "06", "-1", "+6", "6 ", "tcp6", "0x6"};
 	char buf[4];
@@ -247,11 +270,16 @@ static void protocols(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addr_round_trip), cmocka_unit_test(addr_refused),
-		cmocka_unit_test(prefix_parsed),   cmocka_unit_test(prefix_refused),
-		cmocka_unit_test(prefix_membership), cmocka_unit_test(prefix_ranges),
-		cmocka_unit_test(addr_order),	   cmocka_unit_test(addr_kinds),
-		cmocka_unit_test(mac),		   cmocka_unit_test(protocols),
+		cmocka_unit_test(addr_round_trip),
+		cmocka_unit_test(addr_refused),
+		cmocka_unit_test(prefix_parsed),
+		cmocka_unit_test(prefix_refused),
+		cmocka_unit_test(prefix_membership),
+		cmocka_unit_test(prefix_ranges),
+		cmocka_unit_test(addr_order),
+		cmocka_unit_test(addr_kinds),
+		cmocka_unit_test(mac),
+		cmocka_unit_test(protocols),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Diagnostics and the log: the form of a line, what a hostile text can do to it, and that nothing is
- * lost uncounted. */
+/* Diagnostics and the log: the form of a line, what a hostile text can do to it, and that nothing
+ * is lost uncounted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,8 @@ static void assert_printed(const struct vw_diag *d, bool colour, const char *wan
 
 static void forms(void **state)
 {
-	const struct vw_pos at = {"web.yaml", 12, 7}, line = {"web.yaml", 3, 0}, whole = {"web.yaml"};
+	const struct vw_pos at = {"web.yaml", 12, 7}, line = {"web.yaml", 3, 0},
+			    whole = {"web.yaml"};
 	_cleanup_(vw_diag_done) struct vw_diag d = {0};
 
 	(void)state;
@@ -67,7 +68,9 @@ static void controls_escaped(void **state)
 
 	(void)state;
 	/* C0, DEL, C1 in UTF-8 (U+009B is CSI); other UTF-8 is left alone. */
-	vw_error(&d, &at, "%s", "one\ntwo\x7f\xc2\x9b" "31m\xc3\xa9\xc2\xa9");
+	vw_error(&d, &at, "%s",
+		 "one\ntwo\x7f\xc2\x9b"
+		 "31m\xc3\xa9\xc2\xa9");
 	assert_printed(&d, false,
 		       "a\\x1b[2J.yaml:1:1: one\\x0atwo\\x7f\\xc2\\x9b31m\xc3\xa9\xc2\xa9\n");
 }
@@ -98,7 +101,6 @@ static void no_list(void **state)
 }
 
 /* ---- log: stderr is a memory file while one call runs ---- */
-
 
 static int memory_stderr(int *ret_old)
 {
@@ -218,11 +220,16 @@ static void ratelimit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forms),	   cmocka_unit_test(colour),
-		cmocka_unit_test(controls_escaped), cmocka_unit_test(bounded),
-		cmocka_unit_test(no_list),	   cmocka_unit_test(log_lines),
-		cmocka_unit_test(log_keeps_errno), cmocka_unit_test(log_to_journal),
-		cmocka_unit_test(log_cuts_long_lines), cmocka_unit_test(ratelimit),
+		cmocka_unit_test(forms),
+		cmocka_unit_test(colour),
+		cmocka_unit_test(controls_escaped),
+		cmocka_unit_test(bounded),
+		cmocka_unit_test(no_list),
+		cmocka_unit_test(log_lines),
+		cmocka_unit_test(log_keeps_errno),
+		cmocka_unit_test(log_to_journal),
+		cmocka_unit_test(log_cuts_long_lines),
+		cmocka_unit_test(ratelimit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

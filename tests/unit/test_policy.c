@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The policy model: selectors to the letter of apimachinery, globs, the set's order and uniqueness, and
- * keys that are equal exactly when they may be. */
+/* The policy model: selectors to the letter of apimachinery, globs, the set's order and uniqueness,
+ * and keys that are equal exactly when they may be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -136,10 +136,10 @@ static void matches(void **state)
 	assert_int_equal(vw_world_add_namespace(&world, "shop", &ns), 0);
 	assert_int_equal(vw_labels_set(&ns->labels, "team", "web"), 0);
 
-#define FITS(iface, ...)                                                                           \
-	({                                                                                         \
-		m = (struct vw_match){__VA_ARGS__};                                                \
-		vw_match_matches(&m, &world, p, (iface));                                          \
+#define FITS(iface, ...)                                  \
+	({                                                \
+		m = (struct vw_match){__VA_ARGS__};       \
+		vw_match_matches(&m, &world, p, (iface)); \
 	})
 	const struct vw_iface *front = &p->ifaces.v[0], *other = &p->ifaces.v[1];
 
@@ -331,7 +331,8 @@ static void keys_of_different_meaning(void **state)
 	for (int i = 0; i < 4; i++) {
 		struct vw_peer in = {.kind = VW_PEER_MATCH, .match = {.has_labels = true}};
 		struct vw_peer other = {.kind = VW_PEER_MATCH, .match = {.has_labels = true}};
-		struct vw_peer ns = {.kind = VW_PEER_MATCH, .match = {.has_namespace_labels = true}};
+		struct vw_peer ns = {.kind = VW_PEER_MATCH,
+				     .match = {.has_namespace_labels = true}};
 
 		m_require(&in.match.labels, "a", (enum vw_op)i, "v", NULL, NULL);
 		m_require(&other.match.labels, "a", (enum vw_op)((i + 1) % 4), "v", NULL, NULL);
@@ -371,8 +372,8 @@ static void key_has_every_part(void **state)
 
 static void key_without_memory(void **state)
 {
-	struct vw_peer a = labelled("a", "x", "y", "b"), b = excepting("10.1.0.0/16", "10.2.0.0/16",
-								       NULL);
+	struct vw_peer a = labelled("a", "x", "y", "b"),
+		       b = excepting("10.1.0.0/16", "10.2.0.0/16", NULL);
 	_cleanup_free_ char *buf = NULL;
 	size_t len = 0, cap = 0;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The reference verdict, sentence by sentence of the policy language: isolation, union, tiers, pass,
- * audit, entities, ports, and what came closest. */
+/* The reference verdict, sentence by sentence of the policy language: isolation, union, tiers,
+ * pass, audit, entities, ports, and what came closest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,8 @@ static struct vw_end end(const struct fixture *f, const char *s)
 	return (struct vw_end){w, &w->ifaces.v[0], w->ifaces.v[0].ips.v[0]};
 }
 
-static bool ask(struct fixture *f, const char *from, const char *to, const char *proto, uint16_t port)
+static bool ask(struct fixture *f, const char *from, const char *to, const char *proto,
+		uint16_t port)
 {
 	struct vw_probe p = {end(f, from), end(f, to), (uint8_t)vw_proto_parse(proto), port};
 
@@ -87,9 +88,9 @@ static struct vw_policy db_policy(void)
 static struct vw_policy ordered(enum vw_tier tier, const char *name, int priority,
 				const char *service)
 {
-	struct vw_policy p = m_policy(
-		tier, tier == VW_TIER_GUARDRAIL ? "GuardrailPolicy" : "BaselinePolicy", NULL, name,
-		service);
+	struct vw_policy p =
+		m_policy(tier, tier == VW_TIER_GUARDRAIL ? "GuardrailPolicy" : "BaselinePolicy",
+			 NULL, name, service);
 
 	p.priority = priority;
 	return p;
@@ -417,20 +418,30 @@ static void entities(void **state)
 		const char *peer;
 		bool fits;
 	} rows[] = {
-		{VW_ENTITY_ANY, "203.0.113.1", true},	   {VW_ENTITY_ANY, "shop/web-1", true},
-		{VW_ENTITY_ANY, "192.0.2.1", true},	   {VW_ENTITY_HOST, "192.0.2.1", true},
-		{VW_ENTITY_HOST, "shop/web-1", false},	   {VW_ENTITY_HOST, "203.0.113.1", false},
-		{VW_ENTITY_WORLD, "203.0.113.1", true},	   {VW_ENTITY_WORLD, "192.0.2.1", false},
-		{VW_ENTITY_WORLD, "shop/web-1", false},	   {VW_ENTITY_WORLD, "10.0.0.1", false},
-		{VW_ENTITY_WORLD, "10.9.9.9", false},	   {VW_ENTITY_CLUSTER, "shop/web-1", true},
-		{VW_ENTITY_CLUSTER, "10.0.0.1", true},	   {VW_ENTITY_CLUSTER, "10.9.9.9", false},
-		{VW_ENTITY_CLUSTER, "192.0.2.1", false},   {VW_ENTITY_CLUSTER, "203.0.113.1", false},
+		{VW_ENTITY_ANY, "203.0.113.1", true},
+		{VW_ENTITY_ANY, "shop/web-1", true},
+		{VW_ENTITY_ANY, "192.0.2.1", true},
+		{VW_ENTITY_HOST, "192.0.2.1", true},
+		{VW_ENTITY_HOST, "shop/web-1", false},
+		{VW_ENTITY_HOST, "203.0.113.1", false},
+		{VW_ENTITY_WORLD, "203.0.113.1", true},
+		{VW_ENTITY_WORLD, "192.0.2.1", false},
+		{VW_ENTITY_WORLD, "shop/web-1", false},
+		{VW_ENTITY_WORLD, "10.0.0.1", false},
+		{VW_ENTITY_WORLD, "10.9.9.9", false},
+		{VW_ENTITY_CLUSTER, "shop/web-1", true},
+		{VW_ENTITY_CLUSTER, "10.0.0.1", true},
+		{VW_ENTITY_CLUSTER, "10.9.9.9", false},
+		{VW_ENTITY_CLUSTER, "192.0.2.1", false},
+		{VW_ENTITY_CLUSTER, "203.0.113.1", false},
 		{VW_ENTITY_METADATA, "169.254.169.254", true},
 		{VW_ENTITY_METADATA, "169.254.169.253", false},
 		{VW_ENTITY_METADATA, "fd00:ec2::254", true},
 		{VW_ENTITY_METADATA, "fd00:ec2::255", false},
-		{VW_ENTITY_DNS, "192.0.2.53", true},	   {VW_ENTITY_DNS, "192.0.2.54", false},
-		{VW_ENTITY_ANY, "10.9.9.9", true},	   {VW_ENTITY_HOST, "10.9.9.9", false},
+		{VW_ENTITY_DNS, "192.0.2.53", true},
+		{VW_ENTITY_DNS, "192.0.2.54", false},
+		{VW_ENTITY_ANY, "10.9.9.9", true},
+		{VW_ENTITY_HOST, "10.9.9.9", false},
 	};
 	struct fixture *f = *state;
 
@@ -465,7 +476,8 @@ static void two_owners_fail_closed(void **state)
 	assert_true(ask(f, "shop/api-1", "shop/db-1", "tcp", 5432));
 	m_put(&f->world, m_workload("evil", "twin", "api", "net", "10.0.0.2", NULL));
 	assert_false(ask(f, "10.0.0.2", "shop/db-1", "tcp", 5432));
-	assert_false(ask(f, "shop/api-1", "shop/db-1", "tcp", 5432)); /* its address proves nothing */
+	assert_false(
+		ask(f, "shop/api-1", "shop/db-1", "tcp", 5432)); /* its address proves nothing */
 	assert_true(ask(f, "shop/api-1", "shop/db-1", "tcp", 7));
 	/* Its own wall stands on its veth all the same. */
 	p = service_policy("api", "api");
@@ -521,7 +533,8 @@ static void dns_peers(void **state)
 	assert_int_equal(f->v.egress.near_rule->index, 0);
 	assert_true(ask(f, "shop/web-1", "192.0.2.53", "tcp", 853));
 	assert_false(ask(f, "shop/web-1", "192.0.2.1", "udp", 53));
-	assert_true(ask(f, "shop/web-1", "203.0.113.5", "tcp", 22)); /* the restriction is dns's own */
+	assert_true(
+		ask(f, "shop/web-1", "203.0.113.5", "tcp", 22)); /* the restriction is dns's own */
 }
 
 static void ports(void **state)
@@ -531,10 +544,11 @@ static void ports(void **state)
 		uint16_t port;
 		bool fits;
 	} rows[] = {
-		{"tcp", 7999, false}, {"tcp", 8000, true},  {"tcp", 8100, true}, {"tcp", 8101, false},
-		{"udp", 8000, false}, {"sctp", 0, true},    {"sctp", 65535, true},
-		{"icmp", 8 << 8, true}, {"icmp", 0, false}, {"icmp", 8 << 8 | 1, false},
-		{"icmpv6", 8 << 8, false}, {"gre", 0, true}, {"esp", 0, false},  {"200", 0, false},
+		{"tcp", 7999, false},	     {"tcp", 8000, true},	{"tcp", 8100, true},
+		{"tcp", 8101, false},	     {"udp", 8000, false},	{"sctp", 0, true},
+		{"sctp", 65535, true},	     {"icmp", 8 << 8, true},	{"icmp", 0, false},
+		{"icmp", 8 << 8 | 1, false}, {"icmpv6", 8 << 8, false}, {"gre", 0, true},
+		{"esp", 0, false},	     {"200", 0, false},
 	};
 	struct fixture *f = *state;
 	struct vw_policy p = service_policy("p", "api");

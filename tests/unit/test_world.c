@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The world: order, ownership of addresses through changes, deep copies, and that every change without
- * memory changes nothing (the parts are compiled in with an allocator that fails on demand). */
+/* The world: order, ownership of addresses through changes, deep copies, and that every change
+ * without memory changes nothing (the parts are compiled in with an allocator that fails on
+ * demand). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,8 +43,7 @@ static struct vw_iface *add_iface(struct vw_workload *w, const char *network, co
 
 static struct vw_workload workload(const char *ns, const char *name, const char *ip)
 {
-	struct vw_workload w = {
-		.name = text(name), .service = text(name), .namespace_ = text(ns)};
+	struct vw_workload w = {.name = text(name), .service = text(name), .namespace_ = text(ns)};
 
 	assert_true(asprintf(&w.id, "%s/%s", ns, name) > 0);
 	add_iface(&w, "net", ip);
@@ -112,7 +112,8 @@ static void assert_consistent(const struct vw_world *world)
 	}
 	assert_int_equal(world->owners.n, ips);
 	for (size_t i = 1; i < world->namespaces.n; i++)
-		assert_true(strcmp(world->namespaces.v[i - 1].name, world->namespaces.v[i].name) < 0);
+		assert_true(strcmp(world->namespaces.v[i - 1].name, world->namespaces.v[i].name) <
+			    0);
 }
 
 static void labels(void **state)
@@ -167,13 +168,13 @@ static void set_text(char **s)
 }
 
 /* Each row changes one field of a full workload. */
-#define DIFFERS(change)                                                                            \
-	do {                                                                                       \
-		_cleanup_(vw_workload_done) struct vw_workload c = {0};                            \
-		assert_int_equal(vw_workload_copy(&w, &c), 0);                                     \
-		change;                                                                            \
-		if (vw_workload_equal(&w, &c) || vw_workload_equal(&c, &w))                        \
-			fail_msg("not seen: %s", #change);                                         \
+#define DIFFERS(change)                                                     \
+	do {                                                                \
+		_cleanup_(vw_workload_done) struct vw_workload c = {0};     \
+		assert_int_equal(vw_workload_copy(&w, &c), 0);              \
+		change;                                                     \
+		if (vw_workload_equal(&w, &c) || vw_workload_equal(&c, &w)) \
+			fail_msg("not seen: %s", #change);                  \
 	} while (0)
 
 static void every_difference_is_seen(void **state)
@@ -293,7 +294,8 @@ static void namespaces_come_and_go(void **state)
 	put(&world, workload("tmp", "a", "10.0.0.2"));
 	put(&world, workload("tmp", "b", "10.0.0.3"));
 	assert_string_equal(vw_labels_get(&vw_world_namespace(&world, "tmp")->labels,
-					  "kubernetes.io/metadata.name"), "tmp");
+					  "kubernetes.io/metadata.name"),
+			    "tmp");
 	assert_int_equal(vw_world_add_namespace(&world, "team", &ns), 0);
 	assert_string_equal(vw_labels_get(&ns->labels, "tier"), "1");
 	vw_world_remove(&world, "tmp/a");
@@ -323,8 +325,8 @@ static void moved_to_another_namespace(void **state)
 
 static void hosts(void **state)
 {
-	static const char *const in[] = {"192.0.2.9", "fd00::1", "192.0.2.1", "127.0.0.1",
-					 "::1",	      "192.0.2.9"};
+	static const char *const in[] = {"192.0.2.9", "fd00::1", "192.0.2.1",
+					 "127.0.0.1", "::1",	 "192.0.2.9"};
 	_cleanup_(vw_world_done) struct vw_world world = {0};
 
 	(void)state;
@@ -428,8 +430,7 @@ static void label_without_memory(void **state)
 
 	(void)state;
 	oom_exhaust(vw_labels_set(&l, "k", "v"), assert_int_equal(l.list.n, 0));
-	oom_exhaust(vw_labels_set(&l, "k", "w"),
-		    assert_string_equal(vw_labels_get(&l, "k"), "v"));
+	oom_exhaust(vw_labels_set(&l, "k", "w"), assert_string_equal(vw_labels_get(&l, "k"), "v"));
 	assert_string_equal(vw_labels_get(&l, "k"), "w");
 }
 
