@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for vethwall(8). Options are asked from the command's own help, so they are never out of
+# date.
+_vethwall()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(vethwall --help 2>/dev/null | awk '/^Commands:/ {c = 1; next} /^$/ {c = 0} c {print $1}') help" -- "$cur")
+		return
+	fi
+	case $prev in
+	--format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") ;;
+	--runtime) mapfile -t COMPREPLY < <(compgen -W "docker static:" -- "$cur") ;;
+	--*dir | --policies) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W \
+				"$(vethwall "${COMP_WORDS[1]}" --help 2>/dev/null | grep -oE -- '--[a-z-]+' | sort -u)" -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		;;
+	esac
+}
+complete -o filenames -F _vethwall vethwall
