@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The judgement of compiled tables: the same look-ups in the same order as the rules that render.c
+ * makes of them. */
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "vethwall/compile.h"
+
+/* Index of the last element whose key is not above key, or SIZE_MAX. */
+static size_t last_not_above(const struct vw_set *s, const uint8_t *key, size_t klen)
+{
+	size_t lo = 0, hi = s->elems.n, stride = vw_set_stride(s);
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (memcmp(s->elems.v + mid * stride, key, klen) <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo - 1;
+}
+
+/* Map look-up: exact, or within the range whose start is next below. */
+static bool find(const struct vw_set *s, const uint8_t *key, uint32_t *ret)
+{
+	size_t klen = vw_set_klen(s), stride = vw_set_stride(s);
+	size_t i = last_not_above(s, key, klen);
+	const uint8_t *e;
+
+	if (i == SIZE_MAX)
+		return false;
+	e = s->elems.v + i * stride;
+	if (s->flags & VW_SET_INTERVAL) {
+		if (memcmp(key, e + klen, klen) > 0)
+			return false;
+	} else if (memcmp(e, key, klen)) {
+		return false;
+	}
+	memcpy(ret, e + stride - 4, 4);
+	return true;
+}
+
+static uint32_t identity_of(const struct vw_compiled *c, enum vw_direction dir,
+			    const struct vw_addr *peer, uint8_t proto, uint16_t port)
+{
+	bool v4 = peer->family == 4;
+	size_t n = vw_addr_len(peer);
+	uint8_t key[VW_KEY_MAX] = {0};
+	uint16_t be = htons(port);
+	uint32_t id;
+
+	memcpy(key, peer->b, n);
+	key[n] = proto;
+	memcpy(key + n + 4, &be, 2);
+	if (dir == VW_EGRESS && find(v4 ? &c->pub4 : &c->pub6, key, &id))
+		return id;
+	if (find(v4 ? &c->id4 : &c->id6, key, &id) || find(v4 ? &c->net4 : &c->net6, key, &id))
+		return id;
+	return v4 ? c->base4 : c->base6;
+}
+
+static bool tables(const struct vw_class *k, uint32_t mark, uint8_t proto, uint16_t port,
+		   uint32_t *ret)
+{
+	bool icmp = proto == 1 || proto == 58, ports = vw_proto_has_ports(proto);
+	uint16_t be = htons(port);
+	uint8_t key[VW_KEY_MAX] = {0};
+
+	memcpy(key, &mark, 4);
+	key[4] = proto;
+	memcpy(key + 8, &be, 2);
+	if (icmp && (find(&k->xi, key, ret) || find(&k->ri, key, ret)))
+		return true;
+	if (ports && (find(&k->x, key, ret) || find(&k->r, key, ret)))
+		return true;
+	return find(&k->q, key, ret);
+}
+
+static uint32_t class_judge(const struct vw_class *k, uint32_t mark, uint8_t proto, uint16_t port)
+{
+	uint8_t key[VW_KEY_MAX] = {0};
+	uint32_t code;
+
+	memcpy(key, &mark, 4);
+	if (tables(k, mark, proto, port, &code) || find(&k->a, key, &code))
+		return code;
+	if (k->base_row && tables(k, 0, proto, port, &code))
+		return code;
+	return k->default_code;
+}
+
+uint32_t vw_compiled_judge(const struct vw_compiled *c, const struct vw_wall *w,
+			   enum vw_direction dir, const struct vw_addr *peer, uint8_t proto,
+			   uint16_t port)
+{
+	const char *name = dir == VW_EGRESS ? w->out_class : w->in_class;
+	const struct vw_class *k;
+
+	if (w->kind == VW_WALL_HOLD)
+		return VW_CODE_DENY | VW_REASON_HELD | (dir == VW_EGRESS ? VW_CODE_EGRESS : 0);
+	if (!name[0])
+		return VW_REASON_ALLOW;
+	k = vw_compiled_class(c, name);
+	if (!k)
+		return VW_CODE_DENY | VW_REASON_DEFAULT | (dir == VW_EGRESS ? VW_CODE_EGRESS : 0);
+	return class_judge(k, identity_of(c, dir, peer, proto, port), proto, port);
+}
+
+const struct vw_wall *vw_compiled_wall(const struct vw_compiled *c, unsigned ifindex)
+{
+	size_t lo = 0, hi = c->walls.n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (c->walls.v[mid].ifindex < ifindex)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < c->walls.n && c->walls.v[lo].ifindex == ifindex ? &c->walls.v[lo] : NULL;
+}
+
+const struct vw_class *vw_compiled_class(const struct vw_compiled *c, const char *name)
+{
+	size_t lo = 0, hi = c->classes.n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (strcmp(c->classes.v[mid].name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < c->classes.n && !strcmp(c->classes.v[lo].name, name) ? &c->classes.v[lo] : NULL;
+}
+
+const struct vw_ruleref *vw_compiled_rule(const struct vw_compiled *c, uint32_t code)
+{
+	uint32_t n = code & VW_CODE_RULE;
+	size_t i = n - VW_REASON_FIRST_RULE; /* numbers are given in sequence */
+
+	return n >= VW_REASON_FIRST_RULE && i < c->rules.n ? &c->rules.v[i] : NULL;
+}
+
+void vw_wall_set_name(unsigned ifindex, char kind, int family, char ret[static VW_NAME_LEN])
+{
+	snprintf(ret, VW_NAME_LEN, "%c%d_%u", kind, family, ifindex);
+}
+
+static uint16_t be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+int vw_tuple_decode(const uint8_t *key, size_t klen, bool denied, struct vw_tuple *ret)
+{
+	struct vw_tuple t = {0};
+	size_t off = denied ? 4 : 0, n = klen - off;
+	uint8_t family = n == 20 ? 4 : n == 44 ? 6 : 0;
+	size_t alen = family == 4 ? 4 : 16;
+
+	if (klen < off || !family)
+		return -EINVAL;
+	if (denied)
+		memcpy(&t.code, key, 4);
+	t.src.family = t.dst.family = family;
+	memcpy(t.src.b, key + off, alen);
+	memcpy(t.dst.b, key + off + alen, alen);
+	off += 2 * alen;
+	t.proto = key[off];
+	t.sport = be16(key + off + 4);
+	t.dport = be16(key + off + 8);
+	*ret = t;
+	return 0;
+}
