@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Links and world together: asks the kernel what core/attach.h needs to decide which veth is whose, and
+ * keeps the list of veths that are held because nobody claims them. */
+#include <string.h>
+
+#include "agent/state.h"
+#include "core/attach.h"
+#include "vethwall/cleanup.h"
+
+static const char *bridge_of(const struct vw_agent *a, const struct vw_link *l)
+{
+	const struct vw_link *master = l->master ? vw_links_get(a->links, l->master) : NULL;
+
+	return master ? master->name : NULL;
+}
+
+static bool attached(const struct vw_agent *a, unsigned ifindex)
+{
+	vw_vec_foreach (w, &a->world.workloads) {
+		vw_vec_foreach (i, &w->ifaces) {
+			if (i->ifindex == ifindex)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The pids' nsids, fresh where it matters: an nsid is recycled at once, so whoever is said to be in the
+ * queried one, or in none, is asked for again. */
+static int pids_for(struct vw_agent *a, int nsid, struct vw_attach_pid **ret, size_t *ret_n)
+{
+	struct vw_attach_pid *v = calloc(a->known.n ? a->known.n : 1, sizeof(*v));
+	size_t n = 0;
+
+	if (!v)
+		return -ENOMEM;
+	vw_vec_foreach (k, &a->known) {
+		if (k->pid <= 0)
+			continue;
+		if (k->nsid < 0 || k->nsid == nsid) {
+			int fresh;
+
+			k->nsid = vw_links_nsid_of_pid(a->links, k->pid, &fresh) < 0 ? -1 : fresh;
+		}
+		v[n++] = (struct vw_attach_pid){ .id = k->id, .nsid = k->nsid };
+	}
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+static void tell_ambiguous(const struct vw_agent *a, const struct vw_link *l,
+			   const struct vw_attached *at)
+{
+	const struct vw_workload *w = &a->world.workloads.v[at->a.workload];
+	const struct vw_workload *rival = &a->world.workloads.v[at->b.workload];
+
+	vw_warn("%s fits both %s/%s and %s/%s: not attached", l->name, w->namespace_, w->name,
+		rival->namespace_, rival->name);
+}
+
+static enum vw_attach query(struct vw_agent *a, const struct vw_link *l, struct vw_attached *at)
+{
+	_cleanup_free_ struct vw_attach_pid *pids = NULL;
+	struct vw_inner_link inner;
+	struct vw_attach_query q = { .veth = l,
+				     .bridge = bridge_of(a, l),
+				     .inner = &inner,
+				     .networks = a->networks.v,
+				     .n_networks = a->networks.n };
+
+	if (l->nsid < 0)
+		return VW_ATTACH_NONE;
+	q.n_inner = vw_links_peer(a->links, l, &inner) == 0;
+	if (pids_for(a, l->nsid, &pids, &q.n_pids) < 0)
+		return VW_ATTACH_NONE;
+	q.pids = pids;
+	return vw_attach(&a->world, &q, at);
+}
+
+static bool attach_link(struct vw_agent *a, const struct vw_link *l)
+{
+	struct vw_attached at = {};
+	enum vw_attach how;
+
+	if (a->by_name)
+		how = vw_attach_name(&a->world, l, &at);
+	else
+		how = l->veth ? query(a, l, &at) : VW_ATTACH_NONE;
+	if (how == VW_ATTACH_AMBIGUOUS)
+		tell_ambiguous(a, l, &at);
+	return how == VW_ATTACH_NEW;
+}
+
+static bool attach_named(struct vw_agent *a, const char *id)
+{
+	const struct vw_workload *w = vw_world_find(&a->world, id);
+	bool news = false;
+
+	for (size_t i = 0; w && i < w->ifaces.n; i++) {
+		const struct vw_link *l =
+			w->ifaces.v[i].veth[0] ? vw_links_by_name(a->links, w->ifaces.v[i].veth) : NULL;
+
+		news |= l && attach_link(a, l);
+	}
+	return news;
+}
+
+static bool complete(const struct vw_workload *w)
+{
+	vw_vec_foreach (i, &w->ifaces) {
+		if (!i->ifindex)
+			return false;
+	}
+	return true;
+}
+
+bool vw_agent_attach(struct vw_agent *a, const char *id)
+{
+	const struct vw_workload *w = vw_world_find(&a->world, id);
+	struct known *k = vw_agent_known(a, id);
+	bool news = false;
+
+	if (a->by_name)
+		return attach_named(a, id);
+	if (!w || !k)
+		return false;
+	if (k->pid > 0 && vw_links_nsid_of_pid(a->links, k->pid, &k->nsid) < 0)
+		k->nsid = -1;
+	if (complete(w) && k->pid <= 0)
+		return false;
+	for (const struct vw_link *l = vw_links_next(a->links, NULL); l;
+	     l = vw_links_next(a->links, l)) {
+		if (!l->veth || l->nsid < 0)
+			continue;
+		if (k->pid > 0 ? l->nsid == k->nsid : !attached(a, l->ifindex))
+			news |= attach_link(a, l);
+	}
+	return news;
+}
+
+/* Interfaces whose link is no longer there under that ifindex lose it. */
+static bool detach_lost(struct vw_agent *a)
+{
+	bool news = false;
+
+	vw_vec_foreach (w, &a->world.workloads) {
+		vw_vec_foreach (i, &w->ifaces) {
+			if (i->ifindex && !vw_links_get(a->links, i->ifindex)) {
+				i->ifindex = 0;
+				news = true;
+			}
+		}
+	}
+	return news;
+}
+
+bool vw_agent_attach_all(struct vw_agent *a)
+{
+	bool news = detach_lost(a);
+
+	for (const struct vw_link *l = vw_links_next(a->links, NULL); l;
+	     l = vw_links_next(a->links, l))
+		news |= attach_link(a, l);
+	return news;
+}
+
+/* A veth on a bridge of the runtime. One without a master is none: the peer of a container that stops
+ * comes back to the host for some 2 ms, under no bridge. */
+static bool managed(const struct vw_agent *a, const struct vw_link *l)
+{
+	return l->veth && vw_attach_network(a->networks.v, a->networks.n, bridge_of(a, l)) != NULL;
+}
+
+static int held_cmp(const void *x, const void *y)
+{
+	const struct held *a = x, *b = y;
+
+	return (a->wall.ifindex > b->wall.ifindex) - (a->wall.ifindex < b->wall.ifindex);
+}
+
+static const struct held *held_find(const struct vw_agent *a, unsigned ifindex)
+{
+	struct held key = { .wall.ifindex = ifindex };
+
+	if (!a->held.n)
+		return NULL;
+	return bsearch(&key, a->held.v, a->held.n, sizeof(*a->held.v), held_cmp);
+}
+
+static int unsigned_cmp(const void *x, const void *y)
+{
+	const unsigned *a = x, *b = y;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* ifindexes of all attached interfaces, sorted. */
+static int attached_list(const struct vw_agent *a, unsigned **ret, size_t *ret_n)
+{
+	unsigned *v;
+	size_t n = 0;
+
+	vw_vec_foreach (w, &a->world.workloads) {
+		n += w->ifaces.n;
+	}
+	v = calloc(n ? n : 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	n = 0;
+	vw_vec_foreach (w, &a->world.workloads) {
+		vw_vec_foreach (i, &w->ifaces) {
+			if (i->ifindex)
+				v[n++] = i->ifindex;
+		}
+	}
+	qsort(v, n, sizeof(*v), unsigned_cmp);
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+int vw_agent_holds(struct vw_agent *a)
+{
+	__typeof__(a->held) now = {};
+	_cleanup_free_ unsigned *taken = NULL;
+	size_t n_taken;
+	int r;
+
+	if (!a->s->hold_unknown || !a->networks.n) {
+		vw_vec_done(&a->held);
+		return 0;
+	}
+	r = attached_list(a, &taken, &n_taken);
+	for (const struct vw_link *l = r < 0 ? NULL : vw_links_next(a->links, NULL); l && !r;
+	     l = vw_links_next(a->links, l)) {
+		const struct held *old = held_find(a, l->ifindex);
+		struct held h = { .wall.ifindex = l->ifindex,
+				  .since_ns = old ? old->since_ns : vw_now_ns() };
+
+		if (!managed(a, l) ||
+		    bsearch(&l->ifindex, taken, n_taken, sizeof(*taken), unsigned_cmp))
+			continue;
+		memcpy(h.wall.dev, l->name, sizeof(h.wall.dev));
+		r = vw_vec_push(&now, h, VW_HELD_MAX);
+	}
+	if (r < 0) {
+		vw_vec_done(&now);
+		return r;
+	}
+	if (now.n)
+		qsort(now.v, now.n, sizeof(*now.v), held_cmp);
+	vw_vec_done(&a->held);
+	memcpy(&a->held, &now, sizeof(now));
+	return 0;
+}
+
+/* Whether the list of held veths would change by what is known of this one now. */
+static bool hold_changes(const struct vw_agent *a, const struct vw_link *l)
+{
+	const struct held *h = held_find(a, l->ifindex);
+	bool hold = a->s->hold_unknown && managed(a, l) && !attached(a, l->ifindex);
+
+	return hold != (h != NULL) || (h && strcmp(h->wall.dev, l->name));
+}
+
+static bool link_gone(struct vw_agent *a, unsigned ifindex)
+{
+	bool news = vw_attach_gone(&a->world, ifindex);
+
+	return news || held_find(a, ifindex) || vw_agent_wall(a, ifindex);
+}
+
+void vw_agent_on_link(enum vw_link_event ev, const struct vw_link *l, void *agent)
+{
+	struct vw_agent *a = agent;
+	bool news = false;
+
+	switch (ev) {
+	case VW_LINK_NEW:
+	case VW_LINK_CHANGED:
+		news = attach_link(a, l);
+		news |= hold_changes(a, l);
+		break;
+	case VW_LINK_GONE:
+		news = link_gone(a, l->ifindex);
+		break;
+	case VW_LINK_ADDRS:
+		if (vw_agent_host_addrs(a, &news) < 0)
+			vw_err("addresses of the node: out of memory");
+		break;
+	case VW_LINK_RESYNC:
+		vw_warn("link events were lost: everything was read anew");
+		vw_agent_attach_all(a);
+		news = true;
+		break;
+	}
+	if (news)
+		vw_agent_dirty(a);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The service manager's notification socket (sd_notify(3)), spoken to by hand: one datagram. */
+#ifndef VETHWALL_AGENT_NOTIFY_H
+#define VETHWALL_AGENT_NOTIFY_H
+
+/* Sends state ("READY=1", "RELOADING=1\nMONOTONIC_USEC=...", "STOPPING=1") to $NOTIFY_SOCKET. 0 when it
+ * was sent or when nobody listens, else -errno. */
+int vw_notify(const char *state);
+/* RELOADING=1 with the time that systemd wants beside it since 253. */
+int vw_notify_reloading(void);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one place that changes the kernel: dirty -> compile -> difference -> commit, all of it or nothing,
+ * again with backoff until it is done. What failed is not remembered but read anew: after a commit that
+ * went wrong the table itself says what is in force. */
+#include <malloc.h>
+#include <string.h>
+
+#include "agent/notify.h"
+#include "agent/state.h"
+#include "vethwall/cleanup.h"
+
+#define BACKOFF_MIN_MS 50
+#define BACKOFF_MAX_MS 5000
+#define WALLS_MAX 65536
+#define TRIM_OPS 4096 /* a change of this size leaves pages worth handing back */
+
+void vw_agent_dirty(struct vw_agent *a)
+{
+	vw_timer_arm(a->reconcile_timer, 0);
+}
+
+static void oplist_done(struct vw_oplist *ops)
+{
+	vw_vec_done(&ops->list);
+}
+
+static int unsigned_cmp(const void *x, const void *y)
+{
+	const unsigned *a = x, *b = y;
+
+	return (*a > *b) - (*a < *b);
+}
+
+static bool in_list(const unsigned *v, size_t n, unsigned ifindex)
+{
+	return n && bsearch(&ifindex, v, n, sizeof(*v), unsigned_cmp);
+}
+
+const struct vw_wall *vw_agent_wall(const struct vw_agent *a, unsigned ifindex)
+{
+	const struct enforced *e = &a->enforced;
+
+	if (in_list(e->absent.absent.v, e->absent.absent.n, ifindex))
+		return NULL;
+	return vw_compiled_wall(&e->now, ifindex);
+}
+
+bool vw_agent_enforced(const struct vw_agent *a, const struct vw_iface *i)
+{
+	const struct vw_wall *w = i->ifindex ? vw_agent_wall(a, i->ifindex) : NULL;
+
+	return w && w->kind == VW_WALL_POLICY && !strcmp(w->dev, i->veth);
+}
+
+void vw_enforced_done(struct enforced *e)
+{
+	vw_compiled_done(&e->now);
+	vw_change_done(&e->absent);
+	vw_vec_done(&e->reported);
+	free(e->error);
+	*e = (struct enforced){};
+}
+
+/* Remembers and logs what went wrong, once per text. */
+static void trouble(struct vw_agent *a, const char *what, int r, const struct vw_diag *d)
+{
+	struct enforced *e = &a->enforced;
+	_cleanup_free_ char *text = NULL;
+
+	if (asprintf(&text, "%s: %s", what, d->list.n ? d->list.v[0].text : strerror(-r)) < 0)
+		text = NULL;
+	if (text && (!e->error || strcmp(e->error, text)))
+		vw_err("%s; what was enforced stays, trying again", text);
+	free(e->error);
+	e->error = TAKE_PTR(text);
+	e->error_ns = vw_wall_ns();
+}
+
+static int compile(struct vw_agent *a, struct vw_compiled *ret)
+{
+	_cleanup_(vw_diag_done) struct vw_diag d = {};
+	_cleanup_free_ struct vw_held *held = calloc(a->held.n + 1, sizeof(*held));
+	int r = held ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < a->held.n && !r; i++)
+		held[i] = a->held.v[i].wall;
+	if (!r)
+		r = vw_compile(&a->policies, &a->world, held, a->held.n, &a->s->config, ret, &d);
+	if (r < 0)
+		trouble(a, "compile", r, &d);
+	return r;
+}
+
+/* The change from what is in force; *ret_unknown when that had to be read from the kernel and there was
+ * something. */
+static int difference(struct vw_agent *a, const struct vw_compiled *now, struct vw_change *ret,
+		      bool *ret_unknown, struct vw_diag *d)
+{
+	_cleanup_(vw_ruleset_done) struct vw_ruleset dump = {};
+	int r;
+
+	*ret_unknown = false;
+	if (a->enforced.trusted)
+		return vw_change_between(&a->enforced.now, now, ret);
+	r = vw_nft_dump(a->nft, &dump, d);
+	if (r < 0)
+		return r;
+	*ret_unknown = dump.chains.n > 0;
+	return vw_change_adopt(&dump, now, ret);
+}
+
+/* A code of the old set of rules that would mean another rule in the new one. */
+static bool renumbered(const struct vw_compiled *old, const struct vw_compiled *now)
+{
+	vw_vec_foreach (was, &old->rules) {
+		const struct vw_ruleref *is = vw_compiled_rule(now, was->number);
+
+		if (!is || strcmp(is->policy, was->policy) || strcmp(is->rule, was->rule))
+			return true;
+	}
+	return false;
+}
+
+/* Last readings, while the sets are still there and the old names still known. */
+static void before_commit(struct vw_agent *a, const struct vw_compiled *now)
+{
+	struct enforced *e = &a->enforced;
+	size_t kept = 0;
+
+	if (!a->denied)
+		return;
+	if (e->trusted && renumbered(&e->now, now))
+		vw_denied_flush(a->denied);
+	for (size_t i = 0; i < e->reported.n; i++) {
+		if (vw_compiled_wall(now, e->reported.v[i]))
+			e->reported.v[kept++] = e->reported.v[i];
+		else
+			vw_denied_wall_gone(a->denied, e->reported.v[i]);
+	}
+	e->reported.n = kept;
+}
+
+static bool has_denied_set(const struct vw_ruleset *r, unsigned ifindex, int family)
+{
+	char name[VW_NAME_LEN];
+
+	vw_wall_set_name(ifindex, 'd', family, name);
+	return vw_ruleset_set(r, name) != NULL;
+}
+
+/* Tells the reader of denied sets which walls stand. */
+static void report_walls(struct vw_agent *a)
+{
+	struct enforced *e = &a->enforced;
+	size_t known = e->reported.n;
+
+	if (!a->denied)
+		return;
+	vw_vec_foreach (w, &e->now.walls) {
+		_cleanup_(vw_ruleset_done) struct vw_ruleset r = {};
+
+		if (in_list(e->reported.v, known, w->ifindex) || !vw_agent_wall(a, w->ifindex))
+			continue;
+		if (vw_render_wall(&e->now, w, &r) < 0 ||
+		    vw_vec_push(&e->reported, w->ifindex, WALLS_MAX) < 0)
+			continue; /* the next commit tries again */
+		vw_ruleset_sort(&r);
+		vw_denied_wall(a->denied, w->ifindex, has_denied_set(&r, w->ifindex, 4),
+			       has_denied_set(&r, w->ifindex, 6));
+	}
+	if (e->reported.n)
+		qsort(e->reported.v, e->reported.n, sizeof(*e->reported.v), unsigned_cmp);
+}
+
+static int commit(struct vw_agent *a, struct vw_change *c, size_t *ret_ops, struct vw_diag *d)
+{
+	_cleanup_(oplist_done) struct vw_oplist ops = {};
+	int r = vw_plan(&c->have, &c->want, &ops);
+
+	*ret_ops += ops.list.n;
+	if (r < 0 || !ops.list.n)
+		return r;
+	r = vw_nft_commit(a->nft, &ops, d);
+	if (!r)
+		a->enforced.commits++;
+	return r;
+}
+
+/* now is in force, but for the walls that the change left for later. */
+static void settle(struct vw_agent *a, struct vw_compiled *now, struct vw_change *change, bool unknown)
+{
+	struct enforced *e = &a->enforced;
+	int r;
+
+	if (e->trusted)
+		r = vw_rejudge_note(&a->rejudge, &e->now, now);
+	else
+		r = unknown ? vw_rejudge_all(&a->rejudge, now) : 0;
+	if (r < 0)
+		vw_err("live flows cannot be judged again: %s", strerror(-r));
+	vw_compiled_done(&e->now);
+	e->now = *now;
+	*now = (struct vw_compiled){};
+	vw_change_done(&e->absent);
+	e->absent.absent = change->absent;
+	memset(&change->absent, 0, sizeof(change->absent));
+	e->trusted = true;
+}
+
+/* New walls that did not fit into the first transaction. */
+static int commit_absent(struct vw_agent *a, size_t *ops, struct vw_diag *d)
+{
+	struct enforced *e = &a->enforced;
+	int r = 0;
+
+	while (e->absent.absent.n && !r) {
+		_cleanup_(vw_change_done) struct vw_change c = {};
+		size_t left = e->absent.absent.n;
+
+		r = vw_change_more(&e->now, &e->absent, &c);
+		if (!r)
+			r = commit(a, &c, ops, d);
+		if (r < 0)
+			e->absent.absent.n = left; /* none of them is up */
+	}
+	return r;
+}
+
+static int bring(struct vw_agent *a, struct vw_compiled *now)
+{
+	_cleanup_(vw_diag_done) struct vw_diag d = {};
+	_cleanup_(vw_change_done) struct vw_change c = {};
+	bool unknown;
+	size_t ops = 0;
+	int r;
+
+	r = difference(a, now, &c, &unknown, &d);
+	if (!r) {
+		before_commit(a, now);
+		r = commit(a, &c, &ops, &d);
+	}
+	if (!r) {
+		settle(a, now, &c, unknown);
+		vw_change_done(&c);
+		vw_rejudge_run(&a->rejudge);
+		r = commit_absent(a, &ops, &d);
+		if (vw_naming_build(&a->naming, &a->world, &a->enforced.now) < 0)
+			vw_err("names for denied flows: out of memory");
+	}
+	if (r < 0) {
+		a->enforced.trusted = false;
+		trouble(a, "commit", r, &d);
+	}
+	report_walls(a);
+	if (ops >= TRIM_OPS)
+		malloc_trim(0);
+	return r;
+}
+
+static void announce(struct vw_agent *a)
+{
+	size_t walls = 0, open = 0;
+	int r;
+
+	if (a->enforced.ready)
+		return;
+	a->enforced.ready = true;
+	vw_vec_foreach (w, &a->world.workloads) {
+		vw_vec_foreach (i, &w->ifaces) {
+			if (vw_agent_enforced(a, i))
+				walls++;
+			else
+				open++;
+		}
+		if (w->unenforceable)
+			vw_warn("%s/%s is not protected: %s", w->namespace_, w->name,
+				w->unenforceable);
+	}
+	vw_info("ready: %zu workloads, %zu walls, %zu interfaces not enforced, %zu veths held, %zu "
+		"policies",
+		a->world.workloads.n, walls, open, a->held.n, a->policies.list.n);
+	r = vw_notify("READY=1");
+	if (r < 0)
+		vw_warn("the service manager could not be told: %s", strerror(-r));
+}
+
+static void retry(struct vw_agent *a)
+{
+	int64_t ms = BACKOFF_MIN_MS;
+
+	for (int i = 0; i < a->enforced.failures && ms < BACKOFF_MAX_MS; i++)
+		ms *= 2;
+	a->enforced.failures++;
+	vw_timer_arm(a->reconcile_timer, ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS);
+}
+
+int vw_agent_reconcile(struct vw_agent *a)
+{
+	_cleanup_(vw_compiled_done) struct vw_compiled now = {};
+	int r;
+
+	/* Until the world is whole, what is in the kernel is the better judgement. */
+	if (!a->runtime_state.synced)
+		return 0;
+	vw_timer_disarm(a->reconcile_timer);
+	r = vw_agent_holds(a);
+	if (!r)
+		r = compile(a, &now);
+	if (!r)
+		r = bring(a, &now);
+	if (r < 0) {
+		retry(a);
+		return r;
+	}
+	if (a->enforced.failures)
+		vw_info("enforced again after %d failures", a->enforced.failures);
+	a->enforced.failures = 0;
+	free(a->enforced.error);
+	a->enforced.error = NULL;
+	announce(a);
+	return 0;
+}
+
+void vw_agent_reconcile_timer(void *agent)
+{
+	vw_agent_reconcile(agent);
+}

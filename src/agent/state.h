@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The agent's state, for the files of this room. Inputs (world, policies, links) change by callbacks of
+ * the loop and mark the whole dirty; reconcile.c alone brings the kernel to what they say; enforced is
+ * what the kernel has acknowledged, and the only thing that may be called protected. */
+#ifndef VETHWALL_AGENT_STATE_H
+#define VETHWALL_AGENT_STATE_H
+
+#include "agent/change.h"
+#include "agent/control.h"
+#include "agent/naming.h"
+#include "agent/rejudge.h"
+#include "vethwall/denied.h"
+#include "vethwall/links.h"
+#include "vethwall/log.h"
+#include "vethwall/nft.h"
+#include "vethwall/runtime.h"
+#include "vethwall/settings.h"
+
+#define VW_NETWORKS_MAX 4096
+#define VW_HELD_MAX 65536
+
+/* What is known of a workload beside the world: the process to find its veths by. */
+struct known {
+	char *id;
+	int pid;   /* 0: unknown */
+	int nsid;  /* of pid; -1: none yet */
+	bool seen; /* since the last begin() */
+};
+
+struct held {
+	struct vw_held wall; /* what compile takes */
+	int64_t since_ns;    /* CLOCK_MONOTONIC */
+};
+
+struct runtime_state {
+	bool ok;      /* connected */
+	bool syncing; /* between begin() and synced() */
+	bool synced;  /* at least once: the world is whole */
+	char *text;
+};
+
+struct policies_state {
+	unsigned generation; /* sets taken into force since the start */
+	int64_t loaded_ns;   /* CLOCK_REALTIME */
+	bool failed;         /* the last reload was refused; the set in force is the one before */
+};
+
+struct enforced {
+	struct vw_compiled now;
+	bool trusted;        /* now is what the kernel has; else the table is read first */
+	bool ready;          /* once: everything found was enforced */
+	struct vw_change absent; /* only .absent: walls of now that are not up (yet) */
+	int failures;        /* commits or compiles in a row that went wrong */
+	char *error;         /* of the last, or NULL */
+	int64_t error_ns;    /* CLOCK_REALTIME */
+	uint64_t commits;
+	VW_VEC(unsigned) reported; /* walls that vw_denied knows, sorted */
+};
+
+struct vw_agent {
+	const struct vw_settings *s;
+	struct vw_loop *loop;
+	struct vw_nft *nft;
+	struct vw_links *links;
+	struct vw_denied *denied;
+	struct vw_runtime *runtime;
+	struct vw_control *control;
+	struct vw_timer *reconcile_timer;
+	int lock_fd;
+	bool by_name;     /* the runtime names the veths; else they are found by namespace and MAC */
+	bool owned;       /* nobody else can change the table */
+	int64_t since_ns; /* CLOCK_REALTIME */
+
+	struct vw_policyset policies;
+	struct policies_state policies_state;
+	struct vw_world world;
+	VW_VEC(struct known) known; /* sorted by id */
+	VW_VEC(struct vw_network) networks;
+	VW_VEC(struct held) held;   /* sorted by ifindex */
+	struct runtime_state runtime_state;
+
+	struct enforced enforced;
+	struct vw_naming naming;
+	struct vw_rejudge rejudge;
+};
+
+/* reconcile.c */
+/* Something changed: the next turn of the loop brings the kernel in line. */
+void vw_agent_dirty(struct vw_agent *a);
+/* Does it now: 0, or -errno when something is not enforced (a retry is under way). */
+int vw_agent_reconcile(struct vw_agent *a);
+void vw_agent_reconcile_timer(void *agent);
+/* The workload's interface is enforced by an acknowledged wall. */
+bool vw_agent_enforced(const struct vw_agent *a, const struct vw_iface *i);
+/* The acknowledged wall on this link, or NULL. */
+const struct vw_wall *vw_agent_wall(const struct vw_agent *a, unsigned ifindex);
+void vw_enforced_done(struct enforced *e);
+
+/* attachments.c */
+void vw_agent_on_link(enum vw_link_event ev, const struct vw_link *l, void *agent);
+/* A workload was put: finds its veths. True when an interface got one. */
+bool vw_agent_attach(struct vw_agent *a, const char *id);
+/* Everything anew: networks changed, or link events were lost. */
+bool vw_agent_attach_all(struct vw_agent *a);
+/* Brings the list of held veths up to date. */
+int vw_agent_holds(struct vw_agent *a);
+
+/* sink.c */
+struct vw_runtime_sink vw_agent_sink(struct vw_agent *a);
+struct known *vw_agent_known(struct vw_agent *a, const char *id);
+void vw_agent_sink_done(struct vw_agent *a);
+
+/* inputs.c */
+/* Reads the policies: 0, or -EINVAL with located errors in d; then the set in force is as before. */
+int vw_agent_load_policies(struct vw_agent *a, struct vw_diag *d);
+/* Addresses of the node and resolvers into the world: 0 or -errno; *ret_changed whether they differ. */
+int vw_agent_host_addrs(struct vw_agent *a, bool *ret_changed);
+
+/* status.c, requests.c */
+json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_control_peer *peer);
+extern const struct vw_control_cmd vw_agent_requests[];
+/* Re-reads the policies and enforces them; SIGHUP and the request of that name. */
+json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_control_peer *peer);
+
+/* privileges.c */
+/* Capabilities of this process: -EPERM with words on which one is missing and what needs it. */
+int vw_agent_privileges(struct vw_diag *d);
+
+#endif
