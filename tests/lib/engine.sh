@@ -48,7 +48,7 @@ engine_launch()
 	local try d=$LAB/engine
 	kill_wait_matching "$d/exec/containerd/containerd.toml"
 	for try in 1 2 3; do
-		rm -f "$d/pid"
+		rm -f "$d/pid" "$d/exec/containerd/containerd.pid"
 		setsid nsenter --net="/run/netns/$LAB_ID-$ENGINE_NS" dockerd --config-file "$d/daemon.json" \
 			--data-root "$d/data" --exec-root "$d/exec" -H "unix://$d/docker.sock" \
 			--pidfile "$d/pid" "$@" >>"$d/log" 2>&1 </dev/null &

@@ -121,8 +121,10 @@ ns_add()
 {
 	ip netns add "$LAB_ID-$1" || return
 	LAB_NS+=("$LAB_ID-$1")
-	# No duplicate address detection: addresses are ready at once.
-	ns "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 &&
+	# No duplicate address detection: addresses are ready at once. No limit on ICMP errors: what a
+	# probe sees must not depend on the probes before it.
+	ns "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+		net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 &&
 		ip -n "$LAB_ID-$1" link set lo up
 }
 
