@@ -257,7 +257,7 @@ agent_start()
 
 agent_settled()
 {
-	grep -q '^vethwall: ready' "$LAB/$1/agent.out" || pid_gone "${AGENT_PID[$1]}"
+	grep -qs '^vethwall: ready' "$LAB/$1/agent.out" || pid_gone "${AGENT_PID[$1]}"
 }
 
 # Stops it in order; fails when it did not leave with 0 (a sanitizer found something, say).
@@ -311,7 +311,7 @@ serve()
 	local n=$1
 	shift
 	bg "serve-$n" "$n" "$NETPROBE" serve "$@"
-	wait_until "$DEADLINE" grep -q ready "$LAB/serve-$n.out"
+	wait_until "$DEADLINE" grep -qs ready "$LAB/serve-$n.out"
 }
 
 # probe WHERE tcp/PORT|udp/PORT|ping ADDR [TIMEOUT_MS]
