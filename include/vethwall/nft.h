@@ -35,7 +35,9 @@ struct vw_nft_elem {
 	uint64_t packets, bytes; /* of its counter */
 	uint64_t expires_ms, timeout_ms;
 };
-/* Calls cb for each element; cb's non-zero return ends it and is returned. -ENOENT: no such set. */
+/* Calls cb for each element; cb's non-zero return ends it and is returned; cb must not use n. -ENOENT: no
+ * such set. While packets fill the set, an element may come twice, and one may be missed when the kernel
+ * resizes it meanwhile: who must see all of them reads until a reading brings nothing new. */
 int vw_nft_dump_set(struct vw_nft *n, const char *set,
 		    int (*cb)(const struct vw_nft_elem *e, void *arg), void *arg);
 /* Deletes the given keys (packed, klen bytes each) from one set; keys that are gone already are fine. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages -> values. libnftnl's parsers are not used here: they refuse a whole chain whose hook has a
- * device prefix (kernel 6.17), and allocate for each element of sets that are read all day. Attribute
- * numbers: linux/netfilter/nf_tables.h. */
+/* Messages -> values. libnftnl's parsers are not used here: they refuse a whole chain whose hook
+ * has a device prefix (kernel 6.17), and allocate for each element of sets that are read all day.
+ * Attribute numbers: linux/netfilter/nf_tables.h. */
 #include "codec/nft_decode.h"
 
 #include <arpa/inet.h>
@@ -58,13 +58,14 @@ static int parse_message(const struct nlmsghdr *nlh, uint16_t msg, struct attrs 
 
 static uint32_t get_be32(const struct nlattr *a)
 {
-	return a && mnl_attr_get_payload_len(a) >= sizeof(uint32_t) ? ntohl(mnl_attr_get_u32(a)) : 0;
+	return a && mnl_attr_get_payload_len(a) >= sizeof(uint32_t) ? ntohl(mnl_attr_get_u32(a))
+								    : 0;
 }
 
 static uint64_t get_be64(const struct nlattr *a)
 {
-	return a && mnl_attr_get_payload_len(a) >= sizeof(uint64_t) ? be64toh(mnl_attr_get_u64(a)) :
-								      0;
+	return a && mnl_attr_get_payload_len(a) >= sizeof(uint64_t) ? be64toh(mnl_attr_get_u64(a))
+								    : 0;
 }
 
 static int get_name(const struct nlattr *a, char *ret, size_t size)
@@ -120,7 +121,7 @@ int vw_nft_decode_gen(const struct nlmsghdr *nlh, uint32_t *ret)
 
 int vw_nft_decode_chain(const struct nlmsghdr *nlh, struct vw_chain *ret)
 {
-	struct vw_chain c = { 0 };
+	struct vw_chain c = {0};
 	struct attrs t, hook;
 	int r = parse_message(nlh, NFT_MSG_NEWCHAIN, &t);
 
@@ -134,9 +135,11 @@ int vw_nft_decode_chain(const struct nlmsghdr *nlh, struct vw_chain *ret)
 		c.hook = get_be32(hook.a[NFTA_HOOK_HOOKNUM]);
 		c.priority = get_be32(hook.a[NFTA_HOOK_PRIORITY]);
 		c.policy = get_be32(t.a[NFTA_CHAIN_POLICY]);
-		/* Several devices or a prefix are not our making: no device, so it differs from ours. */
+		/* Several devices or a prefix are not our making: no device, so it differs from
+		 * ours. */
 		get_name(hook.a[NFTA_HOOK_DEV], c.dev, sizeof(c.dev));
-		get_udata(t.a[NFTA_CHAIN_USERDATA], VW_UDATA_IFINDEX, &c.ifindex, sizeof(c.ifindex));
+		get_udata(t.a[NFTA_CHAIN_USERDATA], VW_UDATA_IFINDEX, &c.ifindex,
+			  sizeof(c.ifindex));
 	}
 	*ret = c;
 	return 0;
@@ -163,8 +166,7 @@ static bool find_counter(const struct nlattr *list, uint64_t *packets, uint64_t 
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, list)
-	{
+	mnl_attr_for_each_nested (a, list) {
 		if (get_counter(a, packets, bytes))
 			return true;
 	}
@@ -173,7 +175,7 @@ static bool find_counter(const struct nlattr *list, uint64_t *packets, uint64_t 
 
 int vw_nft_decode_rule(const struct nlmsghdr *nlh, struct vw_nft_rule *ret)
 {
-	struct vw_nft_rule rule = { 0 };
+	struct vw_nft_rule rule = {0};
 	struct attrs t;
 	int r = parse_message(nlh, NFT_MSG_NEWRULE, &t);
 
@@ -199,12 +201,13 @@ static void set_spec(const struct attrs *t, struct vw_set *s)
 
 	if (!get_udata(t->a[NFTA_SET_USERDATA], VW_UDATA_SET_SPEC, &u, sizeof(u)))
 		return;
-	like = (struct vw_set){ .flags = u.flags, .size = u.size, .timeout_ms = u.timeout_ms };
+	like = (struct vw_set){.flags = u.flags, .size = u.size, .timeout_ms = u.timeout_ms};
 	memcpy(like.fields, u.fields, sizeof(like.fields));
 	for (unsigned i = 0; i < VW_FIELDS_MAX; i++)
 		if (like.fields[i] >= _VW_F_MAX || (i && like.fields[i] && !like.fields[i - 1]))
 			return;
-	if (!vw_nft_wire_klen(&like) || vw_nft_wire_klen(&like) != get_be32(t->a[NFTA_SET_KEY_LEN]) ||
+	if (!vw_nft_wire_klen(&like) ||
+	    vw_nft_wire_klen(&like) != get_be32(t->a[NFTA_SET_KEY_LEN]) ||
 	    !(u.flags & VW_SET_MAP) != !(kflags & NFT_SET_MAP) ||
 	    !(u.flags & VW_SET_INTERVAL) != !(kflags & NFT_SET_INTERVAL) ||
 	    !(u.flags & VW_SET_DYNAMIC) != !(kflags & NFT_SET_EVAL) ||
@@ -218,7 +221,7 @@ static void set_spec(const struct attrs *t, struct vw_set *s)
 
 int vw_nft_decode_set(const struct nlmsghdr *nlh, struct vw_set *ret)
 {
-	struct vw_set s = { 0 };
+	struct vw_set s = {0};
 	struct attrs t;
 	int r = parse_message(nlh, NFT_MSG_NEWSET, &t);
 
@@ -245,7 +248,7 @@ static const uint8_t *get_value(const struct nlattr *nest, size_t *ret_len)
 
 static int decode_elem(const struct nlattr *a, struct vw_nft_elem_raw *ret)
 {
-	struct vw_nft_elem_raw e = { 0 };
+	struct vw_nft_elem_raw e = {0};
 	struct attrs t;
 	size_t len;
 
@@ -285,8 +288,7 @@ int vw_nft_decode_elems(const struct nlmsghdr *nlh,
 
 	if (r || !t.a[NFTA_SET_ELEM_LIST_ELEMENTS])
 		return r;
-	mnl_attr_for_each_nested(a, t.a[NFTA_SET_ELEM_LIST_ELEMENTS])
-	{
+	mnl_attr_for_each_nested (a, t.a[NFTA_SET_ELEM_LIST_ELEMENTS]) {
 		struct vw_nft_elem_raw e;
 
 		r = decode_elem(a, &e);
@@ -323,7 +325,7 @@ int vw_nft_fold_edges(struct vw_nft_edges *edges, struct vw_set *ret)
 	if (n)
 		qsort(v, n, sizeof(*v), edge_cmp);
 	for (size_t i = 0; i < n; i++) {
-		struct vw_elem e = { .data = v[i].data };
+		struct vw_elem e = {.data = v[i].data};
 		int r;
 
 		if (v[i].end)
@@ -343,8 +345,8 @@ int vw_nft_fold_edges(struct vw_nft_edges *edges, struct vw_set *ret)
 int vw_nft_decode_reply(const struct nlmsghdr *nlh, struct vw_nft_reply *ret)
 {
 	const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
-	struct vw_nft_reply reply = { 0 };
-	struct attrs t = { 0 };
+	struct vw_nft_reply reply = {0};
+	struct attrs t = {0};
 	size_t skip;
 
 	if (nlh->nlmsg_type != NLMSG_ERROR)

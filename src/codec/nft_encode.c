@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Operations -> messages. Tables, chains and sets are built by libnftnl; what there are tens of thousands
- * of (expressions, elements) is written with libmnl straight into the batch, since libnftnl wants an
- * object and several allocations for each. Attribute numbers: linux/netfilter/nf_tables.h. */
+/* Operations -> messages. Tables, chains and sets are built by libnftnl; what there are tens of
+ * thousands of (expressions, elements) is written with libmnl straight into the batch, since
+ * libnftnl wants an object and several allocations for each. Attribute numbers:
+ * linux/netfilter/nf_tables.h. */
 #include "codec/nft_encode.h"
 
 #include <arpa/inet.h>
@@ -17,8 +18,8 @@
 #include "codec/nft_expr.h"
 #include "vethwall/cleanup.h"
 
-/* A page takes messages until it is full, then the one that went over moves to the next. The largest
- * message is one of elements: a nest of at most 64 KiB. */
+/* A page takes messages until it is full, then the one that went over moves to the next. The
+ * largest message is one of elements: a nest of at most 64 KiB. */
 #define PAGE_SIZE (256u << 10)
 #define PAGE_OVERRUN (96u << 10)
 #define ELEMS_BYTES_MAX 60000u /* of the nest; its length is an u16 */
@@ -38,7 +39,7 @@ static const uint8_t datatype[_VW_F_MAX] = {
 };
 #define TYPE_BITS 6
 #define TYPE_FIELDS_MAX (32 / TYPE_BITS)
-#define TYPE_INTEGER 4
+#define TYPE_NFPROTO 2
 
 static unsigned n_fields(const uint8_t *fields)
 {
@@ -56,36 +57,19 @@ size_t vw_nft_wire_klen(const struct vw_set *s)
 
 uint32_t vw_nft_key_type(const uint8_t fields[static VW_FIELDS_MAX])
 {
+	unsigned n = n_fields(fields), first = 0;
 	uint32_t type = 0;
 
-	/* More fields than the id holds: to nft it is one large number. */
-	if (n_fields(fields) > TYPE_FIELDS_MAX)
-		return TYPE_INTEGER;
-	for (unsigned i = 0; i < n_fields(fields); i++)
+	/* Of a sixth field the id has two bits: nft shows such a field's first byte, as an
+	 * nf_proto, and the others as they are, where any other id would make the whole key one
+	 * large number. */
+	if (n > TYPE_FIELDS_MAX) {
+		type = TYPE_NFPROTO;
+		first = n - TYPE_FIELDS_MAX;
+	}
+	for (unsigned i = first; i < n; i++)
 		type = type << TYPE_BITS | datatype[fields[i] < _VW_F_MAX ? fields[i] : 0];
 	return type;
-}
-
-int vw_nft_key_fields(uint32_t type, uint8_t ret[static VW_FIELDS_MAX])
-{
-	uint8_t f[VW_FIELDS_MAX] = { 0 };
-	int n = 0;
-
-	for (int shift = (TYPE_FIELDS_MAX - 1) * TYPE_BITS; shift >= 0; shift -= TYPE_BITS) {
-		uint32_t id = type >> shift & ((1u << TYPE_BITS) - 1);
-
-		if (!id && !n)
-			continue;
-		for (int t = VW_F_MARK; t < _VW_F_MAX; t++)
-			if (datatype[t] == id)
-				f[n] = t;
-		if (!f[n++])
-			return -EINVAL;
-	}
-	if (!n || type >> (TYPE_FIELDS_MAX * TYPE_BITS))
-		return -EINVAL;
-	memcpy(ret, f, sizeof(f));
-	return 0;
 }
 
 static struct nlmsghdr *put_header(struct batch *b, uint16_t msg, uint16_t flags)
@@ -120,7 +104,7 @@ static int put_table(struct batch *b, const struct vw_op_ir *op)
 
 static int fill_base_chain(struct nftnl_chain *t, const struct vw_chain *c)
 {
-	uint8_t udata[2 + sizeof(c->ifindex)] = { VW_UDATA_IFINDEX, sizeof(c->ifindex) };
+	uint8_t udata[2 + sizeof(c->ifindex)] = {VW_UDATA_IFINDEX, sizeof(c->ifindex)};
 
 	memcpy(udata + 2, &c->ifindex, sizeof(c->ifindex));
 	nftnl_chain_set_u32(t, NFTNL_CHAIN_HOOKNUM, c->hook);
@@ -133,7 +117,8 @@ static int fill_base_chain(struct nftnl_chain *t, const struct vw_chain *c)
 	return 0;
 }
 
-/* add chain netdev vethwall in_7 { type filter hook ingress device "veth1" priority 0; policy drop; } */
+/* add chain netdev vethwall in_7 { type filter hook ingress device "veth1" priority 0; policy drop;
+ * } */
 static int put_chain(struct batch *b, const struct vw_op_ir *op)
 {
 	bool add = op->type == VW_OP_ADD_CHAIN;
@@ -177,8 +162,8 @@ static int fill_set_udata(struct nftnl_set *t, const struct vw_set *s)
 	enum { KEYBYTEORDER, DATABYTEORDER };
 	bool host = n_fields(s->fields) == 1 &&
 		    (s->fields[0] == VW_F_MARK || s->fields[0] == VW_F_IFINDEX);
-	struct vw_udata_set spec = { s->flags, s->size, s->timeout_ms };
-	uint32_t order[] = { host ? 1 : 2, 1 };
+	struct vw_udata_set spec = {s->flags, s->size, s->timeout_ms};
+	uint32_t order[] = {host ? 1 : 2, 1};
 	uint8_t u[64], *p = u;
 
 	memcpy(spec.fields, s->fields, sizeof(spec.fields));
@@ -230,7 +215,8 @@ static int put_set(struct batch *b, const struct vw_op_ir *op)
 	int r = -ENOMEM;
 
 	if (t && !nftnl_set_set_str(t, NFTNL_SET_TABLE, VW_TABLE) &&
-	    !nftnl_set_set_str(t, NFTNL_SET_NAME, op->set->name) && !(add && fill_set(t, op->set))) {
+	    !nftnl_set_set_str(t, NFTNL_SET_NAME, op->set->name) &&
+	    !(add && fill_set(t, op->set))) {
 		nftnl_set_nlmsg_build_payload(nlh, t);
 		if (add)
 			vw_nft_put_set_exprs(nlh, op->set->flags & VW_SET_COUNTER,
@@ -337,7 +323,8 @@ static int put_flush_chain(struct batch *b, const struct vw_op_ir *op)
 }
 
 /* comment "why", then the ids by which the rule is known again. */
-static void put_rule_udata(struct nlmsghdr *nlh, const struct vw_chain *c, const struct vw_nftrule *r)
+static void put_rule_udata(struct nlmsghdr *nlh, const struct vw_chain *c,
+			   const struct vw_nftrule *r)
 {
 	size_t len = r->what ? strnlen(r->what, 127) : 0; /* NFTNL_UDATA_COMMENT_MAXLEN with NUL */
 	uint8_t u[256], *p = u;
@@ -370,7 +357,7 @@ static int put_rule(struct batch *b, const struct vw_op_ir *op)
 	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, VW_TABLE);
 	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, op->chain->name);
 	nest = mnl_attr_nest_start(nlh, NFTA_RULE_EXPRESSIONS);
-	vw_vec_foreach(e, &op->rule->exprs) {
+	vw_vec_foreach (e, &op->rule->exprs) {
 		int r = vw_nft_put_expr(nlh, e);
 
 		if (r)
@@ -382,11 +369,11 @@ static int put_rule(struct batch *b, const struct vw_op_ir *op)
 }
 
 static int (*const put_op[])(struct batch *b, const struct vw_op_ir *op) = {
-	[VW_OP_ADD_TABLE] = put_table,	      [VW_OP_DEL_TABLE] = put_table,
-	[VW_OP_ADD_SET] = put_set,	      [VW_OP_DEL_SET] = put_set,
-	[VW_OP_FLUSH_SET] = put_flush_set,    [VW_OP_ADD_ELEMS] = put_elems,
-	[VW_OP_DEL_ELEMS] = put_elems,	      [VW_OP_ADD_CHAIN] = put_chain,
-	[VW_OP_DEL_CHAIN] = put_chain,	      [VW_OP_FLUSH_CHAIN] = put_flush_chain,
+	[VW_OP_ADD_TABLE] = put_table,	   [VW_OP_DEL_TABLE] = put_table,
+	[VW_OP_ADD_SET] = put_set,	   [VW_OP_DEL_SET] = put_set,
+	[VW_OP_FLUSH_SET] = put_flush_set, [VW_OP_ADD_ELEMS] = put_elems,
+	[VW_OP_DEL_ELEMS] = put_elems,	   [VW_OP_ADD_CHAIN] = put_chain,
+	[VW_OP_DEL_CHAIN] = put_chain,	   [VW_OP_FLUSH_CHAIN] = put_flush_chain,
 	[VW_OP_ADD_RULE] = put_rule,
 };
 
@@ -408,12 +395,12 @@ static int batch_begin(struct batch *b)
 int vw_nft_encode(const struct vw_oplist *ops, uint32_t seq, uint32_t table_flags, bool commit,
 		  struct nftnl_batch **ret, size_t *ret_bad)
 {
-	_cleanup_(batch_done) struct batch b = { .seq = seq, .table_flags = table_flags };
+	_cleanup_(batch_done) struct batch b = {.seq = seq, .table_flags = table_flags};
 	int r = batch_begin(&b);
 
 	if (r)
 		return r;
-	vw_vec_foreach(op, &ops->list) {
+	vw_vec_foreach (op, &ops->list) {
 		size_t i = op - ops->list.v;
 
 		b.extra = i + 1 == ops->list.n ? NLM_F_ACK : 0;
@@ -437,7 +424,7 @@ int vw_nft_encode(const struct vw_oplist *ops, uint32_t seq, uint32_t table_flag
 int vw_nft_encode_del_keys(const char *set, const uint8_t *keys, size_t klen, size_t count,
 			   const bool *skip, uint32_t seq, struct nftnl_batch **ret)
 {
-	_cleanup_(batch_done) struct batch b = { .seq = seq };
+	_cleanup_(batch_done) struct batch b = {.seq = seq};
 	int r = batch_begin(&b);
 
 	for (size_t i = 0; !r && i < count; i++, b.seq++) {
@@ -464,12 +451,14 @@ int vw_nft_encode_del_keys(const char *set, const uint8_t *keys, size_t klen, si
 	return 0;
 }
 
-struct nlmsghdr *vw_nft_encode_get(void *buf, uint16_t msg, const char *name, bool dump, uint32_t seq)
+struct nlmsghdr *vw_nft_encode_get(void *buf, uint16_t msg, const char *name, bool dump,
+				   uint32_t seq)
 {
 	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, msg, NFPROTO_NETDEV,
 						     NLM_F_REQUEST | (dump ? NLM_F_DUMP : 0), seq);
 
-	/* NFTA_*_TABLE is 1 and the object's name 2 in requests for rules, sets and elements alike. */
+	/* NFTA_*_TABLE is 1 and the object's name 2 in requests for rules, sets and elements alike.
+	 */
 	if (msg != NFT_MSG_GETGEN)
 		mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, VW_TABLE);
 	if (name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Expressions -> netlink attributes, one function each, with nft's words above it. Values are written
- * straight into the message: no allocation. Attribute numbers: linux/netfilter/nf_tables.h. */
+/* Expressions -> netlink attributes, one function each, with nft's words above it. Values are
+ * written straight into the message: no allocation. Attribute numbers: linux/netfilter/nf_tables.h.
+ */
 #include "codec/nft_expr.h"
 
 #include <arpa/inet.h>
@@ -114,8 +115,8 @@ static void put_lookup(struct nlmsghdr *nlh, const struct vw_expr *e)
 		put_be32(nlh, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 }
 
-/* update @set { ip saddr timeout 30s }. Expressions of the set are copied to the element by the kernel
- * (nft_dynset.c: nft_dynset_init) when the rule names none. */
+/* update @set { ip saddr timeout 30s }. Expressions of the set are copied to the element by the
+ * kernel (nft_dynset.c: nft_dynset_init) when the rule names none. */
 static void put_dynset(struct nlmsghdr *nlh, const struct vw_expr *e)
 {
 	mnl_attr_put_strz(nlh, NFTA_DYNSET_SET_NAME, e->name);
@@ -163,20 +164,20 @@ static const struct {
 	void (*put)(struct nlmsghdr *nlh, const struct vw_expr *e);
 	uint8_t len_max; /* of len, where data[] holds that many bytes */
 } encoders[] = {
-	[VW_E_PAYLOAD] = { "payload", put_payload, 64 },
-	[VW_E_META] = { "meta", put_meta },
-	[VW_E_META_SET] = { "meta", put_meta_set },
-	[VW_E_EXTHDR] = { "exthdr", put_exthdr, 64 },
-	[VW_E_IMM] = { "immediate", put_imm, 16 },
-	[VW_E_VERDICT] = { "immediate", put_verdict },
-	[VW_E_CMP] = { "cmp", put_cmp, 16 },
-	[VW_E_BITWISE] = { "bitwise", put_bitwise, 16 },
-	[VW_E_LOOKUP] = { "lookup", put_lookup, 4 },
-	[VW_E_DYNSET] = { "dynset", put_dynset },
-	[VW_E_COUNTER] = { "counter", put_counter },
-	[VW_E_LIMIT] = { "limit", put_limit },
-	[VW_E_LOG] = { "log", put_log },
-	[VW_E_REJECT] = { "reject", put_reject },
+	[VW_E_PAYLOAD] = {"payload", put_payload, 64},
+	[VW_E_META] = {"meta", put_meta},
+	[VW_E_META_SET] = {"meta", put_meta_set},
+	[VW_E_EXTHDR] = {"exthdr", put_exthdr, 64},
+	[VW_E_IMM] = {"immediate", put_imm, 16},
+	[VW_E_VERDICT] = {"immediate", put_verdict},
+	[VW_E_CMP] = {"cmp", put_cmp, 16},
+	[VW_E_BITWISE] = {"bitwise", put_bitwise, 16},
+	[VW_E_LOOKUP] = {"lookup", put_lookup, 4},
+	[VW_E_DYNSET] = {"dynset", put_dynset},
+	[VW_E_COUNTER] = {"counter", put_counter},
+	[VW_E_LIMIT] = {"limit", put_limit},
+	[VW_E_LOG] = {"log", put_log},
+	[VW_E_REJECT] = {"reject", put_reject},
 };
 _Static_assert(VW_ARRAY_SIZE(encoders) == _VW_E_MAX, "every expression has an encoder");
 
@@ -193,7 +194,8 @@ static void put_named(struct nlmsghdr *nlh, uint16_t attr, const struct vw_expr 
 
 int vw_nft_put_expr(struct nlmsghdr *nlh, const struct vw_expr *e)
 {
-	if (e->type >= _VW_E_MAX || (encoders[e->type].len_max && e->len > encoders[e->type].len_max))
+	if (e->type >= _VW_E_MAX ||
+	    (encoders[e->type].len_max && e->len > encoders[e->type].len_max))
 		return -EINVAL;
 	put_named(nlh, NFTA_LIST_ELEM, e);
 	return 0;
@@ -203,8 +205,8 @@ int vw_nft_put_expr(struct nlmsghdr *nlh, const struct vw_expr *e)
  * needs NFTA_SET_EXPRESSIONS (5.11). */
 void vw_nft_put_set_exprs(struct nlmsghdr *nlh, bool counter, bool limit)
 {
-	const struct vw_expr c = { .type = VW_E_COUNTER };
-	const struct vw_expr l = { .type = VW_E_LIMIT, .num = 1, .num2 = 1 };
+	const struct vw_expr c = {.type = VW_E_COUNTER};
+	const struct vw_expr l = {.type = VW_E_LIMIT, .num = 1, .num2 = 1};
 	struct nlattr *nest;
 
 	if (counter && limit) {

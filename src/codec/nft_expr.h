@@ -7,11 +7,12 @@
 
 #include "vethwall/ruleset.h"
 
-/* Upper bound of a rule message: the largest expression (a bitwise with two 16-byte values, 120 bytes)
- * VW_EXPRS_MAX times, names and userdata. */
+/* Upper bound of a rule message: the largest expression (a bitwise with two 16-byte values, 120
+ * bytes) VW_EXPRS_MAX times, names and userdata. */
 #define VW_RULE_BYTES_MAX (VW_EXPRS_MAX * 160 + 512)
 
-/* Appends NFTA_LIST_ELEM to the open nest. -EINVAL: no such expression, or a value that is too long. */
+/* Appends NFTA_LIST_ELEM to the open nest. -EINVAL: no such expression, or a value that is too
+ * long. */
 int vw_nft_put_expr(struct nlmsghdr *nlh, const struct vw_expr *e);
 /* The expressions that every element of a set carries. */
 void vw_nft_put_set_exprs(struct nlmsghdr *nlh, bool counter, bool limit);

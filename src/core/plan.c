@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* have -> want, as operations one transaction can carry. The order follows from the kernel's rules: a chain
- * that is jumped to and a set that a rule names cannot go, so rules leave first; a rule needs its chains
- * and sets, so it comes last. Within a transaction the kernel takes a name again that it deleted before. */
+/* have -> want, as operations one transaction can carry. The order follows from the kernel's rules:
+ * a chain that is jumped to and a set that a rule names cannot go, so rules leave first; a rule
+ * needs its chains and sets, so it comes last. Within a transaction the kernel takes a name again
+ * that it deleted before. */
 #include "vethwall/plan.h"
 
 #include <linux/netfilter/nf_tables.h>
@@ -13,10 +14,10 @@
 /* What becomes of an object of either side. */
 enum fate {
 	KEEP,
-	GONE,    /* only in have */
-	NEW,     /* only in want */
+	GONE, /* only in have */
+	NEW, /* only in want */
 	REWRITE, /* chain: other rules; set: other elements */
-	REMAKE,  /* other device, hook, key...: deleted and made again */
+	REMAKE, /* other device, hook, key...: deleted and made again */
 };
 
 /* One name: what each side has under it, NULL for nothing. */
@@ -46,9 +47,9 @@ static bool same_base(const struct vw_chain *a, const struct vw_chain *b)
 {
 	if (a->base != b->base)
 		return false;
-	return !a->base || (a->hook == b->hook && a->priority == b->priority &&
-			    a->policy == b->policy && a->ifindex == b->ifindex &&
-			    !strcmp(a->dev, b->dev));
+	return !a->base ||
+	       (a->hook == b->hook && a->priority == b->priority && a->policy == b->policy &&
+		a->ifindex == b->ifindex && !strcmp(a->dev, b->dev));
 }
 
 static enum fate chain_fate(const struct vw_chain *have, const struct vw_chain *want)
@@ -124,7 +125,7 @@ static int pair_chains(struct plan *p, const struct vw_ruleset *have, const stru
 		return -ENOMEM;
 	while (*h || *w) {
 		int order = !*h ? 1 : !*w ? -1 : strcmp((*h)->name, (*w)->name);
-		struct chain_pair pair = { order <= 0 ? *h : NULL, order >= 0 ? *w : NULL, KEEP };
+		struct chain_pair pair = {order <= 0 ? *h : NULL, order >= 0 ? *w : NULL, KEEP};
 		int r;
 
 		pair.fate = chain_fate(pair.have, pair.want);
@@ -146,7 +147,7 @@ static int pair_sets(struct plan *p, const struct vw_ruleset *have, const struct
 		return -ENOMEM;
 	while (*h || *w) {
 		int order = !*h ? 1 : !*w ? -1 : strcmp((*h)->name, (*w)->name);
-		struct set_pair pair = { order <= 0 ? *h : NULL, order >= 0 ? *w : NULL, KEEP };
+		struct set_pair pair = {order <= 0 ? *h : NULL, order >= 0 ? *w : NULL, KEEP};
 		int r;
 
 		pair.fate = set_fate(pair.have, pair.want);
@@ -189,23 +190,23 @@ static bool touches_remade(const struct plan *p, const struct vw_expr *e)
 	return s && s->fate == REMAKE;
 }
 
-/* Rules that stay as they are must still let go of what is made again. The ids are the same on both sides,
- * so want's expressions (a dump has none) speak for both. */
+/* Rules that stay as they are must still let go of what is made again. The ids are the same on both
+ * sides, so want's expressions (a dump has none) speak for both. */
 static void mark_touching(struct plan *p)
 {
 	bool any = false;
 
-	vw_vec_foreach(c, &p->chains)
+	vw_vec_foreach (c, &p->chains)
 		any |= c->fate == REMAKE;
-	vw_vec_foreach(s, &p->sets)
+	vw_vec_foreach (s, &p->sets)
 		any |= s->fate == REMAKE;
 	if (!any)
 		return;
-	vw_vec_foreach(c, &p->chains) {
+	vw_vec_foreach (c, &p->chains) {
 		if (c->fate != KEEP)
 			continue;
-		vw_vec_foreach(r, &c->want->rules)
-			vw_vec_foreach(e, &r->exprs)
+		vw_vec_foreach (r, &c->want->rules)
+			vw_vec_foreach (e, &r->exprs)
 				if (touches_remade(p, e))
 					c->fate = REWRITE;
 	}
@@ -213,22 +214,23 @@ static void mark_touching(struct plan *p)
 
 static void ops_remove(struct plan *p)
 {
-	vw_vec_foreach(c, &p->chains)
+	vw_vec_foreach (c, &p->chains)
 		if (c->have && c->fate != KEEP && c->have->rules.n)
-			push(p, (struct vw_op_ir){ VW_OP_FLUSH_CHAIN, .chain = c->have });
-	vw_vec_foreach(c, &p->chains)
+			push(p, (struct vw_op_ir){VW_OP_FLUSH_CHAIN, .chain = c->have});
+	vw_vec_foreach (c, &p->chains)
 		if (c->fate == GONE || c->fate == REMAKE)
-			push(p, (struct vw_op_ir){ VW_OP_DEL_CHAIN, .chain = c->have });
-	vw_vec_foreach(s, &p->sets)
+			push(p, (struct vw_op_ir){VW_OP_DEL_CHAIN, .chain = c->have});
+	vw_vec_foreach (s, &p->sets)
 		if (s->fate == GONE || s->fate == REMAKE)
-			push(p, (struct vw_op_ir){ VW_OP_DEL_SET, .set = s->have });
+			push(p, (struct vw_op_ir){VW_OP_DEL_SET, .set = s->have});
 }
 
 /* Adds the run [first, i) of elements that one side has alone. */
-static void push_run(struct plan *p, enum vw_optype type, const struct vw_set *s, size_t first, size_t i)
+static void push_run(struct plan *p, enum vw_optype type, const struct vw_set *s, size_t first,
+		     size_t i)
 {
 	if (i > first)
-		push(p, (struct vw_op_ir){ type, .set = s, .first = first, .count = i - first });
+		push(p, (struct vw_op_ir){type, .set = s, .first = first, .count = i - first});
 }
 
 /* Elements of a that b lacks, both sorted: one operation per run. */
@@ -240,8 +242,8 @@ static void ops_only_in(struct plan *p, enum vw_optype type, const struct vw_set
 	for (i = 0; i < a->elems.n; i++) {
 		int order = -1;
 
-		while (j < b->elems.n &&
-		       (order = memcmp(a->elems.v + i * stride, b->elems.v + j * stride, stride)) > 0)
+		while (j < b->elems.n && (order = memcmp(a->elems.v + i * stride,
+							 b->elems.v + j * stride, stride)) > 0)
 			j++;
 		if (j < b->elems.n && !order) {
 			push_run(p, type, a, first, i);
@@ -253,10 +255,10 @@ static void ops_only_in(struct plan *p, enum vw_optype type, const struct vw_set
 
 static void ops_elems(struct plan *p)
 {
-	vw_vec_foreach(s, &p->sets)
+	vw_vec_foreach (s, &p->sets)
 		if (s->fate == REWRITE)
 			ops_only_in(p, VW_OP_DEL_ELEMS, s->have, s->want);
-	vw_vec_foreach(s, &p->sets) {
+	vw_vec_foreach (s, &p->sets) {
 		if (s->fate == REWRITE)
 			ops_only_in(p, VW_OP_ADD_ELEMS, s->want, s->have);
 		else if (s->fate == NEW || s->fate == REMAKE)
@@ -266,18 +268,18 @@ static void ops_elems(struct plan *p)
 
 static void ops_add(struct plan *p)
 {
-	vw_vec_foreach(s, &p->sets)
+	vw_vec_foreach (s, &p->sets)
 		if (s->fate == NEW || s->fate == REMAKE)
-			push(p, (struct vw_op_ir){ VW_OP_ADD_SET, .set = s->want });
-	vw_vec_foreach(c, &p->chains)
+			push(p, (struct vw_op_ir){VW_OP_ADD_SET, .set = s->want});
+	vw_vec_foreach (c, &p->chains)
 		if (c->fate == NEW || c->fate == REMAKE)
-			push(p, (struct vw_op_ir){ VW_OP_ADD_CHAIN, .chain = c->want });
+			push(p, (struct vw_op_ir){VW_OP_ADD_CHAIN, .chain = c->want});
 	ops_elems(p);
-	vw_vec_foreach(c, &p->chains) {
+	vw_vec_foreach (c, &p->chains) {
 		if (!c->want || c->fate == KEEP)
 			continue;
-		vw_vec_foreach(r, &c->want->rules)
-			push(p, (struct vw_op_ir){ VW_OP_ADD_RULE, .chain = c->want, .rule = r });
+		vw_vec_foreach (r, &c->want->rules)
+			push(p, (struct vw_op_ir){VW_OP_ADD_RULE, .chain = c->want, .rule = r});
 	}
 }
 
@@ -290,7 +292,7 @@ static void plan_done(struct plan *p)
 
 int vw_plan(const struct vw_ruleset *have, const struct vw_ruleset *want, struct vw_oplist *ret)
 {
-	_cleanup_(plan_done) struct plan p = { 0 };
+	_cleanup_(plan_done) struct plan p = {0};
 	int r = pair_chains(&p, have, want);
 
 	if (!r)
@@ -303,6 +305,6 @@ int vw_plan(const struct vw_ruleset *have, const struct vw_ruleset *want, struct
 	if (p.err)
 		return -ENOMEM;
 	*ret = p.ops;
-	p.ops = (struct vw_oplist){ 0 };
+	p.ops = (struct vw_oplist){0};
 	return 0;
 }

@@ -112,21 +112,21 @@ bool vw_set_same_spec(const struct vw_set *a, const struct vw_set *b)
 void vw_set_done(struct vw_set *s)
 {
 	free(s->elems.v);
-	s->elems = (struct vw_elems){ 0 };
+	s->elems = (struct vw_elems){0};
 }
 
 void vw_chain_done(struct vw_chain *c)
 {
-	vw_vec_foreach(r, &c->rules)
+	vw_vec_foreach (r, &c->rules)
 		vw_vec_done(&r->exprs);
 	vw_vec_done(&c->rules);
 }
 
 void vw_ruleset_done(struct vw_ruleset *r)
 {
-	vw_vec_foreach(s, &r->sets)
+	vw_vec_foreach (s, &r->sets)
 		vw_set_done(s);
-	vw_vec_foreach(c, &r->chains)
+	vw_vec_foreach (c, &r->chains)
 		vw_chain_done(c);
 	vw_vec_done(&r->sets);
 	vw_vec_done(&r->chains);
@@ -145,9 +145,9 @@ uint64_t vw_hash(const void *p, size_t n, uint64_t seed)
 /* Bytes of data that an expression uses. */
 static size_t expr_data_len(const struct vw_expr *e)
 {
-	size_t n = e->type == VW_E_IMM || e->type == VW_E_CMP ? e->len :
-		   e->type == VW_E_BITWISE		       ? 2u * e->len :
-								 0;
+	size_t n = e->type == VW_E_IMM || e->type == VW_E_CMP ? e->len
+		   : e->type == VW_E_BITWISE		      ? 2u * e->len
+							      : 0;
 
 	return n < sizeof(e->data) ? n : sizeof(e->data);
 }
@@ -156,7 +156,7 @@ uint64_t vw_nftrule_hash(const struct vw_nftrule *r)
 {
 	uint64_t h = 0;
 
-	vw_vec_foreach(e, &r->exprs) {
+	vw_vec_foreach (e, &r->exprs) {
 		/* The fields up to name have no padding between them. */
 		h = vw_hash(e, offsetof(struct vw_expr, name), h);
 		h = vw_hash(e->name, strnlen(e->name, sizeof(e->name)), h);
@@ -171,7 +171,7 @@ uint64_t vw_chain_hash(const struct vw_chain *c)
 {
 	uint64_t h = 0;
 
-	vw_vec_foreach(r, &c->rules)
+	vw_vec_foreach (r, &c->rules)
 		h = vw_hash(&r->id, sizeof(r->id), h);
 	return h;
 }

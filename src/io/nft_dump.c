@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The reading side of nf_tables: the table as it is, elements of one set, counters of one chain. Uses a
- * socket of its own; decides nothing about what it reads. */
+/* The reading side of nf_tables: the table as it is, elements of one set, counters of one chain.
+ * Uses a socket of its own; decides nothing about what it reads. */
 #include "io/nft_kernel.h"
 
 #include <linux/netfilter/nf_tables.h>
@@ -14,16 +14,17 @@
 #define RULES_MAX (1u << 20) /* per chain */
 
 /* One datagram of answers. 1: the last one; 0: more to come; -errno. */
-static int take_answers(const struct nlmsghdr *nlh, int left, uint32_t seq, bool *interrupted,
-			int *cb_ret, int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg)
+static int take_answers(const struct nlmsghdr *nlh, int left, uint32_t seq,
+			struct vw_nft_trip *trip, int *cb_ret,
+			int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg)
 {
 	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		struct vw_nft_reply reply;
 
 		if (nlh->nlmsg_seq != seq)
 			continue;
-		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR && interrupted)
-			*interrupted = true;
+		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+			trip->interrupted = true;
 		if (nlh->nlmsg_type == NLMSG_DONE) {
 			if (nlh->nlmsg_len < mnl_nlmsg_size(sizeof(int)))
 				return 1;
@@ -39,14 +40,17 @@ static int take_answers(const struct nlmsghdr *nlh, int left, uint32_t seq, bool
 	return 0;
 }
 
-int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump, bool *interrupted,
-		   int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg)
+int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump,
+		   struct vw_nft_trip *trip, int (*cb)(const struct nlmsghdr *nlh, void *arg),
+		   void *arg)
 {
 	uint8_t request[VW_NFT_REQUEST_MAX];
 	uint32_t seq = n->seq++;
 	struct nlmsghdr *nlh = vw_nft_encode_get(request, msg, name, dump, seq);
+	struct vw_nft_trip unused = {0};
 	int cb_ret = 0, r = 0;
 
+	trip = trip ? trip : &unused;
 	if (mnl_socket_sendto(n->read, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
 	while (!r) {
@@ -56,7 +60,8 @@ int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump, 
 			continue;
 		if (got < 0)
 			return -errno;
-		r = take_answers((void *)n->buf, got, seq, interrupted, &cb_ret, cb, arg);
+		trip->datagrams++;
+		r = take_answers((void *)n->buf, got, seq, trip, &cb_ret, cb, arg);
 	}
 	return r < 0 ? r : cb_ret;
 }
@@ -117,7 +122,7 @@ static int rule_cb(const struct nlmsghdr *nlh, void *arg)
 		return -EAGAIN; /* of a chain that came since: the generation will tell, too */
 	if (!c->rules.n)
 		c->spec = rule.spec;
-	return vw_vec_push(&c->rules, ((struct vw_nftrule){ .id = rule.id }), RULES_MAX);
+	return vw_vec_push(&c->rules, ((struct vw_nftrule){.id = rule.id}), RULES_MAX);
 }
 
 static int set_cb(const struct nlmsghdr *nlh, void *arg)
@@ -135,7 +140,7 @@ static int set_cb(const struct nlmsghdr *nlh, void *arg)
 static int static_elem_cb(const struct vw_nft_elem_raw *raw, void *arg)
 {
 	struct reading *rd = arg;
-	struct vw_elem e = { 0 };
+	struct vw_elem e = {0};
 
 	if (raw->e.klen != vw_nft_wire_klen(rd->set))
 		return -EBADMSG;
@@ -149,7 +154,7 @@ static int static_elem_cb(const struct vw_nft_elem_raw *raw, void *arg)
 static int edge_cb(const struct vw_nft_elem_raw *raw, void *arg)
 {
 	struct reading *rd = arg;
-	struct vw_nft_edge e = { .end = raw->interval_end };
+	struct vw_nft_edge e = {.end = raw->interval_end};
 
 	if (raw->e.klen != vw_nft_wire_klen(rd->set))
 		return -EBADMSG;
@@ -167,33 +172,66 @@ static int elems_cb(const struct nlmsghdr *nlh, void *arg)
 	return vw_nft_decode_elems(nlh, edges ? edge_cb : static_elem_cb, arg);
 }
 
-static int read_elems(struct vw_nft *n, struct reading *rd, struct vw_set *s, bool *interrupted)
+/* Replaces the elements of s by those of the kernel. */
+static int read_elems_once(struct vw_nft *n, struct reading *rd, struct vw_set *s,
+			   struct vw_nft_trip *trip)
 {
 	int r;
 
 	rd->set = s;
 	rd->edges.list.n = 0;
-	r = vw_nft_request(n, NFT_MSG_GETSETELEM, s->name, true, interrupted, elems_cb, rd);
+	s->elems.n = 0;
+	r = vw_nft_request(n, NFT_MSG_GETSETELEM, s->name, true, trip, elems_cb, rd);
 	if (!r)
 		r = vw_nft_fold_edges(&rd->edges, s);
 	return r ? r : vw_elems_sort(s);
 }
 
-static int read_all(struct vw_nft *n, struct reading *rd, bool *interrupted)
+static bool same_elems(const struct vw_set *a, const struct vw_set *b)
 {
-	int r = vw_nft_request(n, NFT_MSG_GETCHAIN, NULL, true, interrupted, chain_cb, rd);
+	return a->elems.n == b->elems.n &&
+	       (!a->elems.n || !memcmp(a->elems.v, b->elems.v, a->elems.n * vw_set_stride(a)));
+}
+
+/* A hash that the kernel is resizing loses and repeats elements between two datagrams of a dump
+ * (nft_set_hash.c: nft_rhash_walk starts anew and skips as many as were sent), without a new
+ * generation. So what did not fit one is read until two readings agree. */
+static int read_elems(struct vw_nft *n, struct reading *rd, struct vw_set *s, bool *interrupted)
+{
+	_cleanup_(vw_set_done) struct vw_set last = *s;
+	int r = 0;
+
+	last.elems = (struct vw_elems){0};
+	for (int i = 0; i < REPLAYS_MAX; i++) {
+		struct vw_nft_trip trip = {0};
+		struct vw_elems spare = last.elems;
+
+		last.elems = s->elems;
+		s->elems = spare;
+		r = read_elems_once(n, rd, s, &trip);
+		*interrupted |= trip.interrupted;
+		/* The second datagram may hold no more than the end. */
+		if (r || trip.interrupted || trip.datagrams <= 2 || (i && same_elems(s, &last)))
+			return r;
+	}
+	return -EINTR;
+}
+
+static int read_all(struct vw_nft *n, struct reading *rd, struct vw_nft_trip *trip)
+{
+	int r = vw_nft_request(n, NFT_MSG_GETCHAIN, NULL, true, trip, chain_cb, rd);
 
 	if (r)
 		return r;
 	vw_ruleset_sort(rd->rules);
-	r = vw_nft_request(n, NFT_MSG_GETRULE, NULL, true, interrupted, rule_cb, rd);
+	r = vw_nft_request(n, NFT_MSG_GETRULE, NULL, true, trip, rule_cb, rd);
 	if (!r)
-		r = vw_nft_request(n, NFT_MSG_GETSET, NULL, true, interrupted, set_cb, rd);
+		r = vw_nft_request(n, NFT_MSG_GETSET, NULL, true, trip, set_cb, rd);
 	for (size_t i = 0; !r && i < rd->rules->sets.n; i++) {
 		struct vw_set *s = &rd->rules->sets.v[i];
 
 		if (s->fields[0] && !(s->flags & VW_SET_DYNAMIC))
-			r = read_elems(n, rd, s, interrupted);
+			r = read_elems(n, rd, s, &trip->interrupted);
 	}
 	vw_ruleset_sort(rd->rules);
 	return r;
@@ -202,26 +240,26 @@ static int read_all(struct vw_nft *n, struct reading *rd, bool *interrupted)
 /* -EINTR: somebody committed meanwhile, what was read is of no one generation. */
 static int read_once(struct vw_nft *n, struct vw_ruleset *ret, size_t *ret_foreign)
 {
-	_cleanup_(vw_ruleset_done) struct vw_ruleset rules = { 0 };
-	struct reading rd = { .rules = &rules };
+	_cleanup_(vw_ruleset_done) struct vw_ruleset rules = {0};
+	struct reading rd = {.rules = &rules};
 	uint32_t before, after;
-	bool interrupted = false;
+	struct vw_nft_trip trip = {0};
 	int r = vw_nft_generation(n, &before), again;
 
 	if (r)
 		return r;
-	r = read_all(n, &rd, &interrupted);
+	r = read_all(n, &rd, &trip);
 	vw_vec_done(&rd.edges.list);
 	again = vw_nft_generation(n, &after);
 	if (again)
 		return again;
-	if (interrupted || before != after || r == -EINTR || r == -EAGAIN)
+	if (trip.interrupted || before != after || r == -EINTR || r == -EAGAIN)
 		return -EINTR;
 	if (r && r != -ENOENT)
 		return r;
 	*ret_foreign = rd.foreign;
 	*ret = rules;
-	rules = (struct vw_ruleset){ 0 };
+	rules = (struct vw_ruleset){0};
 	return 0;
 }
 
@@ -239,7 +277,8 @@ int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d)
 	}
 	if (foreign)
 		vw_diag_add(d, VW_WARNING, NULL, NULL,
-			    "table netdev " VW_TABLE " holds %zu chains or sets of others; left alone",
+			    "table netdev " VW_TABLE
+			    " holds %zu chains or sets of others; left alone",
 			    foreign);
 	return 0;
 }
@@ -264,15 +303,15 @@ static int reading_cb(const struct nlmsghdr *nlh, void *arg)
 int vw_nft_dump_set(struct vw_nft *n, const char *set,
 		    int (*cb)(const struct vw_nft_elem *e, void *arg), void *arg)
 {
-	struct set_reading rd = { cb, arg };
+	struct set_reading rd = {cb, arg};
 
 	if (strlen(set) >= VW_NAME_LEN)
 		return -ENOENT;
 	for (int i = 0; i < REPLAYS_MAX; i++) {
-		bool interrupted = false;
-		int r = vw_nft_request(n, NFT_MSG_GETSETELEM, set, true, &interrupted, reading_cb, &rd);
+		struct vw_nft_trip trip = {0};
+		int r = vw_nft_request(n, NFT_MSG_GETSETELEM, set, true, &trip, reading_cb, &rd);
 
-		if (!interrupted || (r && r != -EINTR))
+		if (!trip.interrupted || (r && r != -EINTR))
 			return r;
 	}
 	return -EAGAIN;
@@ -306,13 +345,13 @@ int vw_nft_chain_counters(struct vw_nft *n, const char *chain, uint64_t (*ret)[2
 	if (strlen(chain) >= VW_NAME_LEN)
 		return -ENOENT;
 	for (int i = 0; i < REPLAYS_MAX; i++) {
-		struct counters c = { ret, 0, max };
-		bool interrupted = false;
-		int r = vw_nft_request(n, NFT_MSG_GETRULE, chain, true, &interrupted, counter_cb, &c);
+		struct counters c = {ret, 0, max};
+		struct vw_nft_trip trip = {0};
+		int r = vw_nft_request(n, NFT_MSG_GETRULE, chain, true, &trip, counter_cb, &c);
 
 		if (r && r != -EINTR)
 			return r;
-		if (!r && !interrupted)
+		if (!r && !trip.interrupted)
 			return c.n;
 	}
 	return -EAGAIN;

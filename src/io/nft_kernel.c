@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The changing side of nf_tables: owns the table, sends one transaction at a time, turns refusals into
- * words. The kernel handles a batch inside sendmsg() (nfnetlink_rcv_batch), so all answers are in the
- * socket when it returns and nothing here waits. */
+/* The changing side of nf_tables: owns the table, sends one transaction at a time, turns refusals
+ * into words. The kernel handles a batch inside sendmsg() (nfnetlink_rcv_batch), so all answers are
+ * in the socket when it returns and nothing here waits. */
 #include "io/nft_kernel.h"
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 #define BATCH_BYTES_MAX (512u << 20)
 #define RCVBUF_BYTES (8 << 20) /* some thousand refusals of one batch */
-#define DELETE_CHUNK 1024      /* keys per transaction of vw_nft_delete_keys */
+#define DELETE_CHUNK 1024 /* keys per transaction of vw_nft_delete_keys */
 #define OWNED (NFT_TABLE_F_OWNER | VW_NFT_TABLE_F_PERSIST)
 
 void vw_nft_free(struct vw_nft **n)
@@ -46,7 +46,8 @@ static int open_socket(struct mnl_socket **ret)
 	fd = mnl_socket_get_fd(s);
 	if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
-	/* Refusals with words, without the refused message. Helpful only: the kernels that matter do. */
+	/* Refusals with words, without the refused message. Helpful only: the kernels that matter
+	 * do. */
 	mnl_socket_setsockopt(s, NETLINK_EXT_ACK, (void *)&on, sizeof(on));
 	mnl_socket_setsockopt(s, NETLINK_CAP_ACK, (void *)&on, sizeof(on));
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
@@ -91,7 +92,7 @@ struct outcome {
 	size_t errors;
 	struct vw_nft_reply first;
 	bool *refused; /* of each operation, ENOENT only; or NULL */
-	uint32_t seq;  /* of the batch's begin */
+	uint32_t seq; /* of the batch's begin */
 	size_t n_ops, n_refused;
 };
 
@@ -143,8 +144,8 @@ static int transact(struct vw_nft *n, struct nftnl_batch *batch, struct outcome 
 {
 	size_t bytes = 0, pages = nftnl_batch_iovec_len(batch);
 	_cleanup_free_ struct iovec *iov = calloc(pages, sizeof(*iov));
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	struct msghdr msg = { .msg_name = &kernel, .msg_namelen = sizeof(kernel) };
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct msghdr msg = {.msg_name = &kernel, .msg_namelen = sizeof(kernel)};
 	int fd = mnl_socket_get_fd(n->own), sndbuf;
 
 	if (!iov)
@@ -154,7 +155,8 @@ static int transact(struct vw_nft *n, struct nftnl_batch *batch, struct outcome 
 		bytes += iov[i].iov_len;
 	if (bytes > BATCH_BYTES_MAX)
 		return -E2BIG;
-	/* netlink_sendmsg() wants the message to fit the send buffer; the kernel doubles what is set. */
+	/* netlink_sendmsg() wants the message to fit the send buffer; the kernel doubles what is
+	 * set. */
 	sndbuf = bytes + (64 << 10);
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
@@ -167,11 +169,16 @@ static int transact(struct vw_nft *n, struct nftnl_batch *batch, struct outcome 
 }
 
 static const char *const op_words[] = {
-	[VW_OP_ADD_TABLE] = "add table",	[VW_OP_DEL_TABLE] = "delete table",
-	[VW_OP_ADD_SET] = "add set",		[VW_OP_DEL_SET] = "delete set",
-	[VW_OP_FLUSH_SET] = "flush set",	[VW_OP_ADD_ELEMS] = "add elements to set",
-	[VW_OP_DEL_ELEMS] = "delete elements of set", [VW_OP_ADD_CHAIN] = "add chain",
-	[VW_OP_DEL_CHAIN] = "delete chain",	[VW_OP_FLUSH_CHAIN] = "flush chain",
+	[VW_OP_ADD_TABLE] = "add table",
+	[VW_OP_DEL_TABLE] = "delete table",
+	[VW_OP_ADD_SET] = "add set",
+	[VW_OP_DEL_SET] = "delete set",
+	[VW_OP_FLUSH_SET] = "flush set",
+	[VW_OP_ADD_ELEMS] = "add elements to set",
+	[VW_OP_DEL_ELEMS] = "delete elements of set",
+	[VW_OP_ADD_CHAIN] = "add chain",
+	[VW_OP_DEL_CHAIN] = "delete chain",
+	[VW_OP_FLUSH_CHAIN] = "flush chain",
 	[VW_OP_ADD_RULE] = "add rule to chain",
 };
 
@@ -180,7 +187,10 @@ static void explain(const struct vw_oplist *ops, const struct outcome *o, struct
 	size_t i = o->first.seq - o->seq - 1;
 	const struct vw_op_ir *op = i < ops->list.n ? &ops->list.v[i] : NULL;
 	const char *what = op && op->rule && op->rule->what ? op->rule->what : NULL;
-	const char *name = !op ? "" : op->set ? op->set->name : op->chain ? op->chain->name : VW_TABLE;
+	const char *name = !op	       ? ""
+			   : op->set   ? op->set->name
+			   : op->chain ? op->chain->name
+				       : VW_TABLE;
 
 	if (!op) /* the begin: what only shows when everything is put together (loops, depth) */
 		vw_error(d, NULL, "nftables: the kernel refused the transaction as a whole: %s%s%s",
@@ -206,16 +216,17 @@ static int settle_lost(struct vw_nft *n, uint32_t before, struct vw_diag *d)
 		vw_error(d, NULL, "nftables: the kernel had no memory for the transaction");
 		return -ENOBUFS;
 	}
-	vw_error(d, NULL, "nftables: the kernel did not say whether it took the transaction: read "
-			  "the table again");
+	vw_error(d, NULL,
+		 "nftables: the kernel did not say whether it took the transaction: read "
+		 "the table again");
 	return -EIO;
 }
 
 static int transaction(struct vw_nft *n, const struct vw_oplist *ops, uint32_t flags, bool commit,
 		       struct vw_diag *d)
 {
-	_cleanup_(vw_diag_done) struct vw_diag unused = { 0 };
-	struct outcome o = { .seq = n->seq, .n_ops = ops->list.n };
+	_cleanup_(vw_diag_done) struct vw_diag unused = {0};
+	struct outcome o = {.seq = n->seq, .n_ops = ops->list.n};
 	struct nftnl_batch *batch = NULL;
 	uint32_t before = 0;
 	size_t bad = 0;
@@ -256,15 +267,16 @@ int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *
 	return transaction(n, ops, n->table_flags, false, d);
 }
 
-/* One transaction without the keys that turned out to be gone; the kernel names them all at once. */
+/* One transaction without the keys that turned out to be gone; the kernel names them all at once.
+ */
 static int delete_chunk(struct vw_nft *n, const char *set, const uint8_t *keys, size_t klen,
 			size_t count, struct vw_diag *d)
 {
-	bool gone[DELETE_CHUNK] = { 0 };
+	bool gone[DELETE_CHUNK] = {0};
 	size_t n_gone = 0;
 
 	while (n_gone < count) {
-		struct outcome o = { .seq = n->seq, .n_ops = count, .refused = gone };
+		struct outcome o = {.seq = n->seq, .n_ops = count, .refused = gone};
 		struct nftnl_batch *batch;
 		uint32_t before, after;
 		int r = vw_nft_generation(n, &before);
@@ -277,8 +289,11 @@ static int delete_chunk(struct vw_nft *n, const char *set, const uint8_t *keys, 
 		r = transact(n, batch, &o);
 		nftnl_batch_free(batch);
 		if (o.errors) {
-			vw_error(d, NULL, "nftables: the kernel refused to delete elements of set %s: %s%s%s",
-				 set, strerror(o.first.err), *o.first.text ? ": " : "", o.first.text);
+			vw_error(
+				d, NULL,
+				"nftables: the kernel refused to delete elements of set %s: %s%s%s",
+				set, strerror(o.first.err), *o.first.text ? ": " : "",
+				o.first.text);
 			return -o.first.err;
 		}
 		if (r)
@@ -292,10 +307,10 @@ static int delete_chunk(struct vw_nft *n, const char *set, const uint8_t *keys, 
 	return 0;
 }
 
-int vw_nft_delete_keys(struct vw_nft *n, const char *set, const uint8_t *keys, size_t klen, size_t count,
-		       struct vw_diag *d)
+int vw_nft_delete_keys(struct vw_nft *n, const char *set, const uint8_t *keys, size_t klen,
+		       size_t count, struct vw_diag *d)
 {
-	_cleanup_(vw_diag_done) struct vw_diag unused = { 0 };
+	_cleanup_(vw_diag_done) struct vw_diag unused = {0};
 	int r = 0;
 
 	d = d ? d : &unused;
@@ -320,8 +335,8 @@ static int busy(struct vw_diag *d)
 	return -EBUSY;
 }
 
-/* Without ownership nothing in nf_tables tells two agents apart; the namespace's own file does, and lets go
- * when the agent dies. */
+/* Without ownership nothing in nf_tables tells two agents apart; the namespace's own file does, and
+ * lets go when the agent dies. */
 static int lock_namespace(struct vw_nft *n, struct vw_diag *d)
 {
 	if (n->lock_fd >= 0)
@@ -338,8 +353,8 @@ static int lock_namespace(struct vw_nft *n, struct vw_diag *d)
 /* Makes or adopts the table with these flags: 0 or -errno. */
 static int take_table(struct vw_nft *n, uint32_t flags, struct vw_diag *d)
 {
-	struct vw_op_ir op = { .type = VW_OP_ADD_TABLE };
-	struct vw_oplist ops = { { &op, 1, 1 } };
+	struct vw_op_ir op = {.type = VW_OP_ADD_TABLE};
+	struct vw_oplist ops = {{&op, 1, 1}};
 	int r = transaction(n, &ops, flags, true, d);
 
 	if (!r)
@@ -359,7 +374,8 @@ static int claim_unowned(struct vw_nft *n, bool exists, struct vw_diag *d)
 	}
 	r = take_table(n, 0, d);
 	if (r == -EAFNOSUPPORT || r == -EOPNOTSUPP) {
-		vw_error(d, NULL, "the kernel has no nf_tables netdev family (CONFIG_NF_TABLES_NETDEV)");
+		vw_error(d, NULL,
+			 "the kernel has no nf_tables netdev family (CONFIG_NF_TABLES_NETDEV)");
 		return -EOPNOTSUPP;
 	}
 	return r;
@@ -368,37 +384,38 @@ static int claim_unowned(struct vw_nft *n, bool exists, struct vw_diag *d)
 /* What the walls are made of, and the first kernel that has it. */
 static int probe(struct vw_nft *n, struct vw_diag *d)
 {
-	static struct vw_expr reject = { .type = VW_E_REJECT, .base = NFT_REJECT_ICMPX_UNREACH };
-	static struct vw_nftrule rule = { .exprs = { &reject, 1, 1 } };
-	static struct vw_chain in = { "probe_in", true, NF_NETDEV_INGRESS, "lo", 0, NF_ACCEPT };
-	static struct vw_chain eg = { "probe_eg", true, NF_NETDEV_EGRESS, "lo", 0, NF_ACCEPT };
-	static struct vw_set counted = {
-		"probe_set", VW_SET_DYNAMIC | VW_SET_TIMEOUT | VW_SET_COUNTER | VW_SET_LIMIT,
-		{ VW_F_IP4, VW_F_PORT }, 16, 1000
-	};
-	static struct vw_set ranges = { "probe_range", VW_SET_INTERVAL, { VW_F_IP4, VW_F_PORT } };
-	static struct vw_op_ir in_op = { VW_OP_ADD_CHAIN, .chain = &in };
-	static struct vw_op_ir eg_op = { VW_OP_ADD_CHAIN, .chain = &eg };
-	static struct vw_op_ir counted_op = { VW_OP_ADD_SET, .set = &counted };
-	static struct vw_op_ir ranges_op = { VW_OP_ADD_SET, .set = &ranges };
-	static struct vw_op_ir reject_op[] = { { VW_OP_ADD_CHAIN, .chain = &in },
-					       { VW_OP_ADD_RULE, .chain = &in, .rule = &rule } };
+	static struct vw_expr reject = {.type = VW_E_REJECT, .base = NFT_REJECT_ICMPX_UNREACH};
+	static struct vw_nftrule rule = {.exprs = {&reject, 1, 1}};
+	static struct vw_chain in = {"probe_in", true, NF_NETDEV_INGRESS, "lo", 0, NF_ACCEPT};
+	static struct vw_chain eg = {"probe_eg", true, NF_NETDEV_EGRESS, "lo", 0, NF_ACCEPT};
+	static struct vw_set counted = {"probe_set",
+					VW_SET_DYNAMIC | VW_SET_TIMEOUT | VW_SET_COUNTER |
+						VW_SET_LIMIT,
+					{VW_F_IP4, VW_F_PORT},
+					16,
+					1000};
+	static struct vw_set ranges = {"probe_range", VW_SET_INTERVAL, {VW_F_IP4, VW_F_PORT}};
+	static struct vw_op_ir in_op = {VW_OP_ADD_CHAIN, .chain = &in};
+	static struct vw_op_ir eg_op = {VW_OP_ADD_CHAIN, .chain = &eg};
+	static struct vw_op_ir counted_op = {VW_OP_ADD_SET, .set = &counted};
+	static struct vw_op_ir ranges_op = {VW_OP_ADD_SET, .set = &ranges};
+	static struct vw_op_ir reject_op[] = {{VW_OP_ADD_CHAIN, .chain = &in},
+					      {VW_OP_ADD_RULE, .chain = &in, .rule = &rule}};
 	static const struct {
 		const char *what;
 		struct vw_oplist ops;
 	} probes[] = {
-		{ "netdev ingress chains (Linux 4.2, CONFIG_NETFILTER_INGRESS)", { { &in_op, 1, 1 } } },
-		{ "netdev egress chains (Linux 5.16, CONFIG_NETFILTER_EGRESS)", { { &eg_op, 1, 1 } } },
-		{ "ranges in concatenated sets (Linux 5.6)", { { &ranges_op, 1, 1 } } },
-		{ "sets with a counter and a limit per element (Linux 5.11)",
-		  { { &counted_op, 1, 1 } } },
-		{ "reject in the netdev family (Linux 5.11, CONFIG_NFT_REJECT_NETDEV)",
-		  { { reject_op, 2, 2 } } },
+		{"netdev ingress chains (Linux 4.2, CONFIG_NETFILTER_INGRESS)", {{&in_op, 1, 1}}},
+		{"netdev egress chains (Linux 5.16, CONFIG_NETFILTER_EGRESS)", {{&eg_op, 1, 1}}},
+		{"ranges in concatenated sets (Linux 5.6)", {{&ranges_op, 1, 1}}},
+		{"sets with a counter and a limit per element (Linux 5.11)", {{&counted_op, 1, 1}}},
+		{"reject in the netdev family (Linux 5.11, CONFIG_NFT_REJECT_NETDEV)",
+		 {{reject_op, 2, 2}}},
 	};
 	int ret = 0;
 
 	for (size_t i = 0; i < VW_ARRAY_SIZE(probes); i++) {
-		_cleanup_(vw_diag_done) struct vw_diag why = { 0 };
+		_cleanup_(vw_diag_done) struct vw_diag why = {0};
 		int r = vw_nft_check(n, &probes[i].ops, &why);
 
 		if (!r)
@@ -411,16 +428,16 @@ static int probe(struct vw_nft *n, struct vw_diag *d)
 
 static void drop_table(struct vw_nft *n)
 {
-	struct vw_op_ir op = { .type = VW_OP_DEL_TABLE };
-	struct vw_oplist ops = { { &op, 1, 1 } };
+	struct vw_op_ir op = {.type = VW_OP_DEL_TABLE};
+	struct vw_oplist ops = {{&op, 1, 1}};
 
 	transaction(n, &ops, 0, true, NULL);
 }
 
 static int claim(struct vw_nft *n, bool *ret_exists, struct vw_diag *d)
 {
-	_cleanup_(vw_diag_done) struct vw_diag why = { 0 };
-	struct vw_nft_table t = { 0 };
+	_cleanup_(vw_diag_done) struct vw_diag why = {0};
+	struct vw_nft_table t = {0};
 	int r = vw_nft_request(n, NFT_MSG_GETTABLE, NULL, false, NULL, table_cb, &t);
 	bool exists = !r;
 
@@ -433,10 +450,12 @@ static int claim(struct vw_nft *n, bool *ret_exists, struct vw_diag *d)
 	if (r == -EPERM && !vw_nft_request(n, NFT_MSG_GETTABLE, NULL, false, NULL, table_cb, &t) &&
 	    t.owner)
 		return busy(d);
-	/* EINVAL or EOPNOTSUPP: flags that this kernel does not know, or a table made without them. */
+	/* EINVAL or EOPNOTSUPP: flags that this kernel does not know, or a table made without them.
+	 */
 	if (r != -EINVAL && r != -EOPNOTSUPP && r != -EAFNOSUPPORT) {
 		if (r)
-			vw_error(d, NULL, "cannot take table netdev " VW_TABLE ": %s", strerror(-r));
+			vw_error(d, NULL, "cannot take table netdev " VW_TABLE ": %s",
+				 strerror(-r));
 		return r;
 	}
 	return claim_unowned(n, exists, d);

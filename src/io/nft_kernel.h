@@ -13,17 +13,24 @@
 #define VW_NFT_RECV_BYTES (64u << 10)
 
 struct vw_nft {
-	struct mnl_socket *own;  /* changes; its port is the table's owner */
+	struct mnl_socket *own; /* changes; its port is the table's owner */
 	struct mnl_socket *read; /* readings, so that a dump never meets an acknowledgement */
 	uint32_t seq, table_flags;
 	int lock_fd; /* of an agent that cannot own its table, -1 */
 	uint8_t *buf;
 };
 
-/* Sends one request on the reading socket and hands its answers to cb until it returns non-zero, which is
- * returned once the rest has been read away. *interrupted (may be NULL): a commit fell into the dump. */
-int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump, bool *interrupted,
-		   int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg);
+/* How a dump went. */
+struct vw_nft_trip {
+	bool interrupted; /* a commit fell into it */
+	unsigned datagrams; /* that the answers came in */
+};
+
+/* Sends one request on the reading socket and hands its answers to cb until it returns non-zero,
+ * which is returned once the rest has been read away. trip is added to; it may be NULL. */
+int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump,
+		   struct vw_nft_trip *trip, int (*cb)(const struct nlmsghdr *nlh, void *arg),
+		   void *arg);
 /* The ruleset's generation, which every commit in the namespace advances. */
 int vw_nft_generation(struct vw_nft *n, uint32_t *ret);
 
