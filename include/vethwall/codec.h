@@ -22,6 +22,9 @@ int vw_settings_parse(const char *text, size_t len, const char *file, struct vw_
 /* "tcp/5432", "udp/53", "tcp/8000-8100", "icmp/echo-request", "sctp", "any", "tcp/http" (named).
  * -EINVAL with *ret_why a literal that says what is wrong. */
 int vw_port_parse(const char *s, struct vw_port *ret, const char **ret_why);
+/* The same for a single packet: one protocol and port, as struct vw_probe has them. An ICMP type
+ * without a code stands for its code 0; protocols without ports have port 0. */
+int vw_probe_port_parse(const char *s, uint8_t *ret_proto, uint16_t *ret_port, const char **ret_why);
 
 /* Reads a file of at most max bytes: 0, -EFBIG, -errno. (io/files.c) */
 int vw_file_read(const char *path, size_t max, char **ret, size_t *ret_len);

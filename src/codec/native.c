@@ -5,8 +5,6 @@
 #include "codec/policy_codec.h"
 #include "vethwall/cleanup.h"
 
-#include <netinet/in.h>
-
 struct raw_meta {
 	vw_node name, namespace_, ignored;
 };
@@ -391,23 +389,10 @@ struct raw_expect {
 
 static void read_expect_port(struct vw_rd *rd, vw_node n, struct vw_expect *e)
 {
-	struct vw_port port = {0};
-	bool one, icmp;
+	const char *s = vw_rd_text(rd, n, "port"), *why;
 
-	if (!read_port(rd, n, &port))
-		return;
-	/* One packet is judged: an ICMP type without a code stands for its code 0. */
-	icmp = port.proto == IPPROTO_ICMP || port.proto == IPPROTO_ICMPV6;
-	one = port.lo == port.hi ||
-	      (icmp ? port.lo >> 8 == port.hi >> 8 : !vw_proto_has_ports(port.proto));
-	one = one && !port.any_proto && !port.name;
-	if (!one)
-		vw_rd_error(rd, n,
-			    "port: found \"%.60s\", expected one protocol and port, as in tcp/5432",
-			    n->text);
-	e->proto = port.proto;
-	e->port = port.lo;
-	free(port.name);
+	if (s && vw_probe_port_parse(s, &e->proto, &e->port, &why))
+		vw_rd_error(rd, n, "port: found \"%.60s\": %s", s, why);
 }
 
 static void expect_done(struct vw_expect *e)

@@ -159,3 +159,23 @@ int vw_port_parse(const char *s, struct vw_port *ret, const char **ret_why)
 	*ret = p;
 	return 0;
 }
+
+int vw_probe_port_parse(const char *s, uint8_t *ret_proto, uint16_t *ret_port, const char **ret_why)
+{
+	struct vw_port p = {0};
+	bool icmp, one;
+
+	if (vw_port_parse(s, &p, ret_why))
+		return -EINVAL;
+	icmp = p.proto == IPPROTO_ICMP || p.proto == IPPROTO_ICMPV6;
+	one = p.lo == p.hi ||
+	      (icmp ? p.lo >> 8 == p.hi >> 8 : p.hi == UINT16_MAX && !vw_proto_has_ports(p.proto));
+	if (p.any_proto || p.name || !one) {
+		free(p.name);
+		*ret_why = "expected one protocol and port, as in tcp/5432";
+		return -EINVAL;
+	}
+	*ret_proto = p.proto;
+	*ret_port = p.lo;
+	return 0;
+}

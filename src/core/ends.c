@@ -4,6 +4,7 @@
  * network that both ends share where there is one, IPv4 before IPv6. Knows nothing of policies. */
 #include "ends.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 
 #include "text.h"
@@ -255,11 +256,11 @@ static bool has_addresses(const struct side *s)
 	return nth(s, 4, 0, &e) || nth(s, 6, 0, &e);
 }
 
-static int no_pair(const struct vw_question *q, char *why)
+static int no_pair(const struct vw_question *q, uint8_t family, char *why)
 {
-	if (q->family)
+	if (family)
 		snprintf(why, VW_WHY_MAX, "%.200s and %.200s do not both have an IPv%u address",
-			 q->from, q->to, q->family);
+			 q->from, q->to, family);
 	else
 		snprintf(why, VW_WHY_MAX, "%.200s and %.200s have no address family in common",
 			 q->from, q->to);
@@ -270,6 +271,7 @@ int vw_ends_choose(const struct vw_ends *e, const struct vw_question *q, struct 
 		   char why[static VW_WHY_MAX])
 {
 	struct vw_probe p = {.proto = q->proto, .port = q->port};
+	uint8_t family = q->family;
 	struct side from, to;
 	int r = find_side(e, q->from, q->namespace_, &from, why);
 
@@ -283,14 +285,15 @@ int vw_ends_choose(const struct vw_ends *e, const struct vw_question *q, struct 
 			 q->from, q->to);
 		return -EINVAL;
 	}
-	if ((q->family != 6 && pair(&from, &to, 4, &p)) ||
-	    (q->family != 4 && pair(&from, &to, 6, &p))) {
+	if (!family)
+		family = q->proto == IPPROTO_ICMP ? 4 : q->proto == IPPROTO_ICMPV6 ? 6 : 0;
+	if ((family != 6 && pair(&from, &to, 4, &p)) || (family != 4 && pair(&from, &to, 6, &p))) {
 		*ret = p;
 		return 0;
 	}
 	/* A workload that has no address (yet) is still known by its labels. */
-	if (q->family || (has_addresses(&from) && has_addresses(&to)))
-		return no_pair(q, why);
+	if (family || (has_addresses(&from) && has_addresses(&to)))
+		return no_pair(q, family, why);
 	p.from = (struct vw_end){from.workload, from.iface, from.addr};
 	p.to = (struct vw_end){to.workload, to.iface, to.addr};
 	*ret = p;
