@@ -121,31 +121,63 @@ static bool renumbered(const struct vw_compiled *old, const struct vw_compiled *
 	return false;
 }
 
+static int reported_cmp(const void *x, const void *y)
+{
+	const struct reported *a = x, *b = y;
+
+	return (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
+}
+
+/* The wall as the reader of denied sets has to know it. */
+static int report_of(const struct vw_compiled *c, const struct vw_wall *w, struct reported *ret)
+{
+	_cleanup_(vw_ruleset_done) struct vw_ruleset r = {};
+	char name4[VW_NAME_LEN], name6[VW_NAME_LEN];
+	int e = vw_render_wall(c, w, &r);
+
+	if (e < 0)
+		return e;
+	vw_ruleset_sort(&r);
+	vw_wall_set_name(w->ifindex, 'd', 4, name4);
+	vw_wall_set_name(w->ifindex, 'd', 6, name6);
+	*ret = (struct reported){ .ifindex = w->ifindex,
+				  .spec = w->spec,
+				  .has4 = vw_ruleset_set(&r, name4) != NULL,
+				  .has6 = vw_ruleset_set(&r, name6) != NULL };
+	return 0;
+}
+
+/* Whether the wall's denied sets, as they are read now, outlive the change. */
+static bool sets_stay(struct reported *old, const struct vw_compiled *now)
+{
+	const struct vw_wall *w = vw_compiled_wall(now, old->ifindex);
+	struct reported is;
+
+	if (!w)
+		return false;
+	if (w->spec == old->spec)
+		return true;
+	if (report_of(now, w, &is) < 0 || is.has4 != old->has4 || is.has6 != old->has6)
+		return false;
+	old->spec = is.spec;
+	return true;
+}
+
 /* Last readings, while the sets are still there and the old names still known. */
 static void before_commit(struct vw_agent *a, const struct vw_compiled *now)
 {
 	struct enforced *e = &a->enforced;
 	size_t kept = 0;
 
-	if (!a->denied)
-		return;
 	if (e->trusted && renumbered(&e->now, now))
 		vw_denied_flush(a->denied);
 	for (size_t i = 0; i < e->reported.n; i++) {
-		if (vw_compiled_wall(now, e->reported.v[i]))
+		if (sets_stay(&e->reported.v[i], now))
 			e->reported.v[kept++] = e->reported.v[i];
 		else
-			vw_denied_wall_gone(a->denied, e->reported.v[i]);
+			vw_denied_wall_gone(a->denied, e->reported.v[i].ifindex);
 	}
 	e->reported.n = kept;
-}
-
-static bool has_denied_set(const struct vw_ruleset *r, unsigned ifindex, int family)
-{
-	char name[VW_NAME_LEN];
-
-	vw_wall_set_name(ifindex, 'd', family, name);
-	return vw_ruleset_set(r, name) != NULL;
 }
 
 /* Tells the reader of denied sets which walls stand. */
@@ -154,22 +186,18 @@ static void report_walls(struct vw_agent *a)
 	struct enforced *e = &a->enforced;
 	size_t known = e->reported.n;
 
-	if (!a->denied)
-		return;
 	vw_vec_foreach (w, &e->now.walls) {
-		_cleanup_(vw_ruleset_done) struct vw_ruleset r = {};
+		struct reported r = { .ifindex = w->ifindex };
 
-		if (in_list(e->reported.v, known, w->ifindex) || !vw_agent_wall(a, w->ifindex))
+		if (known && bsearch(&r, e->reported.v, known, sizeof(r), reported_cmp))
 			continue;
-		if (vw_render_wall(&e->now, w, &r) < 0 ||
-		    vw_vec_push(&e->reported, w->ifindex, WALLS_MAX) < 0)
+		if (!vw_agent_wall(a, w->ifindex) || report_of(&e->now, w, &r) < 0 ||
+		    vw_vec_push(&e->reported, r, WALLS_MAX) < 0)
 			continue; /* the next commit tries again */
-		vw_ruleset_sort(&r);
-		vw_denied_wall(a->denied, w->ifindex, has_denied_set(&r, w->ifindex, 4),
-			       has_denied_set(&r, w->ifindex, 6));
+		vw_denied_wall(a->denied, r.ifindex, r.has4, r.has6);
 	}
 	if (e->reported.n)
-		qsort(e->reported.v, e->reported.n, sizeof(*e->reported.v), unsigned_cmp);
+		qsort(e->reported.v, e->reported.n, sizeof(*e->reported.v), reported_cmp);
 }
 
 static int commit(struct vw_agent *a, struct vw_change *c, size_t *ret_ops, struct vw_diag *d)

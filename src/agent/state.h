@@ -45,6 +45,13 @@ struct policies_state {
 	bool failed;         /* the last reload was refused; the set in force is the one before */
 };
 
+/* A wall whose denied sets are being read. */
+struct reported {
+	unsigned ifindex;
+	uint64_t spec;
+	bool has4, has6;
+};
+
 struct enforced {
 	struct vw_compiled now;
 	bool trusted;        /* now is what the kernel has; else the table is read first */
@@ -54,7 +61,7 @@ struct enforced {
 	char *error;         /* of the last, or NULL */
 	int64_t error_ns;    /* CLOCK_REALTIME */
 	uint64_t commits;
-	VW_VEC(unsigned) reported; /* walls that vw_denied knows, sorted */
+	VW_VEC(struct reported) reported; /* sorted by ifindex */
 };
 
 struct vw_agent {
