@@ -12,8 +12,9 @@
 #   ext_add EXT IP4/LEN GW4 [IP6/LEN GW6]    a host outside, routed through the node
 #   world_write                  $LAB/world.yaml for --runtime static:
 #   agent_start A NODE ARGS...   waits for "vethwall: ready"; agent_stop A, agent_kill A, vw A CMD...
-#   serve WHERE tcp:80 udp:53    echo servers; WHERE is a namespace, or docker:CONTAINER
-#   probe WHERE tcp/80 ADDR      one word; allowed/denied/refused WHERE WHAT ADDR succeed or not
+#   serve NS tcp:80 udp:53       echo servers
+#   probe WHERE tcp/80 ADDR      one word; allowed/denied/refused WHERE WHAT ADDR succeed or not.
+#                                WHERE: a namespace, docker:CONTAINER, or pid:PID for a container's namespace
 #   wait_until SECONDS CMD...    polls; deadlines are generous, a machine can pause for seconds
 
 VW_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -292,6 +293,7 @@ at()
 	shift
 	case $w in
 	docker:*) dk exec "${w#docker:}" "$@" ;;
+	pid:*) nsenter --net="/proc/${w#pid:}/ns/net" "$@" ;;
 	*) ns "$w" "$@" ;;
 	esac
 }
