@@ -207,6 +207,46 @@ static void test_everything(void **state)
 	vw_ruleset_done(&want);
 }
 
+/* What we print, nft loads, and then shows what we meant. */
+static void test_print_loads(void **state)
+{
+	struct vw_ruleset r = {0};
+	struct vw_nft *n = *state;
+	char *text, *list;
+	FILE *f;
+	int rc;
+
+	NEEDS_KERNEL();
+	vw_nft_free(&n);
+	*state = NULL;
+	run("nft flush ruleset");
+	r_everything(&r, "vethA", 1);
+	text = vw_ruleset_print(&r);
+	assert_non_null(text);
+	f = popen("nft -f -", "w");
+	assert_non_null(f);
+	fputs(text, f);
+	if (pclose(f))
+		fail_msg("nft refuses\n%s", text);
+	list = output_of("nft list ruleset 2>&1", &rc);
+	assert_lists(list, "10.0.0.0/8 : 0x00000002,");
+	assert_lists(list, "192.0.2.1 . tcp . 8000-8100 }");
+	assert_lists(list,
+		     "ip saddr . ip daddr . meta l4proto . th sport . th dport @live4 update "
+		     "@live4 { ip "
+		     "saddr . ip daddr . meta l4proto . th sport . th dport timeout 30s } accept "
+		     "comment \"live flow\"");
+	assert_lists(list, "meta mark set ip daddr map @id4 comment \"identity\"");
+	assert_lists(list, "ip daddr . meta l4proto . th dport @ports goto allow");
+	assert_lists(list, "exthdr frag exists frag frag-off != 0 drop");
+	assert_lists(list, "ip6 saddr != @net6 drop");
+	assert_lists(list, "ether saddr != 02:42:ac:11:00:02 counter packets 0 bytes 0 drop");
+	assert_lists(list, "reject with icmpx admin-prohibited");
+	free(list);
+	free(text);
+	vw_ruleset_done(&r);
+}
+
 /* A frame from vethB to vethA: Ethernet, IPv4, UDP, 4 bytes. */
 static void send_udp(const char *from, const char *to, uint16_t sport, uint16_t dport)
 {
@@ -656,6 +696,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_everything, fresh, stale),
+		cmocka_unit_test_setup_teardown(test_print_loads, fresh, stale),
 		cmocka_unit_test_setup_teardown(test_readings, fresh, stale),
 		cmocka_unit_test_setup_teardown(test_delete_keys, fresh, stale),
 		cmocka_unit_test_setup_teardown(test_refusal, fresh, stale),

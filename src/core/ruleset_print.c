@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A ruleset as a file for `nft -f`, and operations as the lines of a diff. Layout only; the words
+ * of rules and elements are nft_text.c's. nft 1.0.6 wants one statement per line. */
+#include <inttypes.h>
+#include <linux/netfilter.h>
+#include <stdio.h>
+
+#include "core/nft_text.h"
+#include "vethwall/ruleset.h"
+
+static const struct {
+	uint32_t flag;
+	const char *word;
+} set_flags[] = {
+	{VW_SET_DYNAMIC, "dynamic"},
+	{VW_SET_INTERVAL, "interval"},
+	{VW_SET_TIMEOUT, "timeout"},
+};
+
+/* What a set is, each statement between begin and end. */
+static void put_set_spec(FILE *f, const struct vw_set *s, const char *begin, const char *end)
+{
+	const char *comma = "";
+
+	fprintf(f, "%stype ", begin);
+	nft_text_type(f, s);
+	fputs(end, f);
+	if (s->size)
+		fprintf(f, "%ssize %" PRIu32 "%s", begin, s->size, end);
+	if (s->flags & (VW_SET_DYNAMIC | VW_SET_INTERVAL | VW_SET_TIMEOUT)) {
+		fprintf(f, "%sflags ", begin);
+		for (size_t i = 0; i < sizeof(set_flags) / sizeof(*set_flags); i++) {
+			if (!(s->flags & set_flags[i].flag))
+				continue;
+			fprintf(f, "%s%s", comma, set_flags[i].word);
+			comma = ",";
+		}
+		fputs(end, f);
+	}
+	if (s->flags & (VW_SET_COUNTER | VW_SET_LIMIT))
+		fprintf(f, "%s%s%s%s", begin, s->flags & VW_SET_COUNTER ? "counter " : "",
+			s->flags & VW_SET_LIMIT ? "limit rate 1/second burst 1 packets" : "", end);
+	if (s->timeout_ms) {
+		fprintf(f, "%stimeout ", begin);
+		nft_text_time(f, s->timeout_ms);
+		fputs(end, f);
+	}
+}
+
+static const char *set_word(const struct vw_set *s)
+{
+	return s->flags & VW_SET_MAP ? "map" : "set";
+}
+
+static void put_set(FILE *f, const struct vw_set *s)
+{
+	fprintf(f, "\t%s %s {\n", set_word(s), s->name);
+	put_set_spec(f, s, "\t\t", "\n");
+	if (s->elems.n && !(s->flags & VW_SET_DYNAMIC)) {
+		fputs("\t\telements = {", f);
+		for (size_t i = 0; i < s->elems.n; i++) {
+			struct vw_elem e;
+
+			vw_elem_get(s, i, &e);
+			fputs(i ? ",\n\t\t\t" : "\n\t\t\t", f);
+			nft_text_elem(f, s, &e);
+		}
+		fputs("\n\t\t}\n", f);
+	}
+	fputs("\t}\n\n", f);
+}
+
+static void put_base(FILE *f, const struct vw_chain *c, const char *begin, const char *end)
+{
+	fprintf(f, "%stype filter hook %s device \"%s\" priority %" PRId32 "; policy %s;%s", begin,
+		c->hook == NF_NETDEV_INGRESS ? "ingress" : "egress", c->dev, c->priority,
+		c->policy == NF_DROP ? "drop" : "accept", end);
+}
+
+static const struct vw_set *find_in_ruleset(void *arg, const char *name)
+{
+	return vw_ruleset_set(arg, name);
+}
+
+static void put_chain(FILE *f, const struct vw_chain *c, const struct vw_ruleset *r)
+{
+	fprintf(f, "\tchain %s {\n", c->name);
+	if (c->base)
+		put_base(f, c, "\t\t", "\n");
+	vw_vec_foreach (rule, &c->rules) {
+		fputs("\t\t", f);
+		nft_text_rule(f, rule, find_in_ruleset, (void *)(uintptr_t)r);
+		fputc('\n', f);
+	}
+	fputs("\t}\n\n", f);
+}
+
+/* Ends the stream: what was printed, or NULL when memory ran out on the way. */
+static char *finish(FILE *f, char **text)
+{
+	bool bad = ferror(f);
+
+	if (fclose(f) || bad) {
+		free(*text);
+		return NULL;
+	}
+	return *text;
+}
+
+char *vw_ruleset_print(const struct vw_ruleset *r)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	if (!f)
+		return NULL;
+	fputs("table netdev " VW_TABLE " {\n", f);
+	vw_vec_foreach (s, &r->sets)
+		put_set(f, s);
+	vw_vec_foreach (c, &r->chains)
+		put_chain(f, c, r);
+	fputs("}\n", f);
+	return finish(f, &text);
+}
+
+/* The sets that the operations speak of, by name; of the others only the names are known. */
+struct known {
+	VW_VEC(const struct vw_set *) sets;
+};
+
+static int set_ptr_cmp(const void *a, const void *b)
+{
+	return strcmp((*(const struct vw_set *const *)a)->name,
+		      (*(const struct vw_set *const *)b)->name);
+}
+
+static int name_cmp(const void *name, const void *s)
+{
+	return strcmp(name, (*(const struct vw_set *const *)s)->name);
+}
+
+static int known_fill(struct known *k, const struct vw_oplist *ops)
+{
+	vw_vec_foreach (op, &ops->list) {
+		int r = op->set && op->type != VW_OP_DEL_SET && op->type != VW_OP_DEL_ELEMS
+				? vw_vec_push(&k->sets, op->set, SIZE_MAX)
+				: 0;
+
+		if (r)
+			return r;
+	}
+	if (k->sets.n)
+		qsort(k->sets.v, k->sets.n, sizeof(*k->sets.v), set_ptr_cmp);
+	return 0;
+}
+
+static const struct vw_set *find_known(void *arg, const char *name)
+{
+	const struct known *k = arg;
+	const struct vw_set *const *s;
+
+	if (!k->sets.n)
+		return NULL;
+	s = bsearch(name, k->sets.v, k->sets.n, sizeof(*k->sets.v), name_cmp);
+	return s ? *s : NULL;
+}
+
+static void put_add_chain(FILE *f, const struct vw_chain *c)
+{
+	fprintf(f, "+ add chain netdev " VW_TABLE " %s", c->name);
+	if (c->base) {
+		fputs(" { ", f);
+		put_base(f, c, "", " }");
+	}
+	fputc('\n', f);
+}
+
+static void put_add_set(FILE *f, const struct vw_set *s)
+{
+	fprintf(f, "+ add %s netdev " VW_TABLE " %s { ", set_word(s), s->name);
+	put_set_spec(f, s, "", "; ");
+	fputs("}\n", f);
+}
+
+static void put_elems(FILE *f, const struct vw_op_ir *op)
+{
+	bool add = op->type == VW_OP_ADD_ELEMS;
+
+	for (size_t i = op->first; i < op->first + op->count && i < op->set->elems.n; i++) {
+		struct vw_elem e;
+
+		vw_elem_get(op->set, i, &e);
+		fprintf(f, "%c %s element netdev " VW_TABLE " %s { ", add ? '+' : '-',
+			add ? "add" : "delete", op->set->name);
+		nft_text_elem(f, op->set, &e);
+		fputs(" }\n", f);
+	}
+}
+
+static void put_op(FILE *f, const struct vw_op_ir *op, struct known *known)
+{
+	switch (op->type) {
+	case VW_OP_ADD_TABLE:
+		fputs("+ add table netdev " VW_TABLE "\n", f);
+		break;
+	case VW_OP_DEL_TABLE:
+		fputs("- delete table netdev " VW_TABLE "\n", f);
+		break;
+	case VW_OP_ADD_SET:
+		put_add_set(f, op->set);
+		break;
+	case VW_OP_DEL_SET:
+		fprintf(f, "- delete %s netdev " VW_TABLE " %s\n", set_word(op->set),
+			op->set->name);
+		break;
+	case VW_OP_FLUSH_SET:
+		fprintf(f, "- flush %s netdev " VW_TABLE " %s\n", set_word(op->set), op->set->name);
+		break;
+	case VW_OP_ADD_ELEMS:
+	case VW_OP_DEL_ELEMS:
+		put_elems(f, op);
+		break;
+	case VW_OP_ADD_CHAIN:
+		put_add_chain(f, op->chain);
+		break;
+	case VW_OP_DEL_CHAIN:
+		fprintf(f, "- delete chain netdev " VW_TABLE " %s\n", op->chain->name);
+		break;
+	case VW_OP_FLUSH_CHAIN:
+		fprintf(f, "- flush chain netdev " VW_TABLE " %s\n", op->chain->name);
+		break;
+	case VW_OP_ADD_RULE:
+		fprintf(f, "+ add rule netdev " VW_TABLE " %s ", op->chain->name);
+		nft_text_rule(f, op->rule, find_known, known);
+		fputc('\n', f);
+		break;
+	}
+}
+
+char *vw_oplist_print(const struct vw_oplist *ops)
+{
+	struct known known = {0};
+	char *text = NULL;
+	size_t n;
+	FILE *f;
+
+	if (known_fill(&known, ops)) {
+		vw_vec_done(&known.sets);
+		return NULL;
+	}
+	f = open_memstream(&text, &n);
+	if (f)
+		vw_vec_foreach (op, &ops->list)
+			put_op(f, op, &known);
+	vw_vec_done(&known.sets);
+	return f ? finish(f, &text) : NULL;
+}
