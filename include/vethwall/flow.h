@@ -62,7 +62,7 @@ struct vw_counted {
 	uint64_t packets, bytes;                 /* the element's counter at the last reading */
 	uint64_t pending_packets, pending_bytes; /* gained, not reported yet */
 	int64_t first_us;    /* wall time of the first packet that is pending */
-	int64_t sample_us;   /* wall time of the first NFLOG sample since the last gain, 0: none */
+	int64_t sample_us;   /* monotonic: first NFLOG sample since the last gain, 0: none */
 	int64_t gone_ms;     /* monotonic: when the element expires if no packet refreshes it */
 	int64_t record_ms;   /* monotonic: last record; INT64_MIN: never */
 	uint32_t generation; /* of the last reading that saw it */
@@ -101,6 +101,9 @@ uint64_t vw_counted_read(struct vw_counted *c, uint64_t packets, uint64_t bytes,
 /* One line, newline included, into buf; returns its length. Never longer than VW_FLOW_LINE_MAX: strings are
  * cut at VW_FLOW_STR_MAX, controls and invalid UTF-8 are escaped or replaced. (codec/flow_json.c) */
 size_t vw_flow_json(const struct vw_flow *f, char buf[static VW_FLOW_LINE_MAX]);
+/* The text as a terminal may have it: cut and escaped as in the line, but for quotes. */
+#define VW_FLOW_TEXT_MAX (6 * VW_FLOW_STR_MAX + 1)
+const char *vw_flow_text(const struct vw_str *s, char buf[static VW_FLOW_TEXT_MAX]);
 /* Parses a line (with or without newline). Strings point into line or, where they had escapes, into buf.
  * Unknown members are skipped. -EINVAL: not a record; *ret untouched then. */
 int vw_flow_json_parse(const char *line, size_t n, char buf[static VW_FLOW_LINE_MAX],

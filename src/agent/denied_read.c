@@ -7,7 +7,7 @@
 #include "agent/denied_state.h"
 #include "vethwall/cleanup.h"
 
-#define BATCH_BYTES (256u << 10)
+
 #define BATCH_MAX 4096
 #define SLOW_MS 60000      /* a quiet wall is read this often, should news of it have been lost */
 #define STAGGER_MS 16384   /* and walls not all at once */
@@ -116,7 +116,26 @@ static void note_overflow(struct reading *r, const uint64_t chain[2])
 	}
 }
 
-static void read_family(struct vw_denied *v, struct denied_wall *w, int f, bool *gained, size_t *elements)
+struct forgetting {
+	uint32_t generation;
+	int64_t now_ms;
+};
+
+/* An entry whose element was not in the reading. The element has expired only if its time was over; and
+ * a dump may have skipped it, so it is missed a few times before it is forgotten. */
+static bool is_gone(struct vw_counted *c, void *arg)
+{
+	const struct forgetting *g = arg;
+
+	if (c->generation == g->generation)
+		return false;
+	if (c->missed < MISSES_MAX)
+		c->missed++;
+	return c->missed >= MISSES_MAX && !c->pending_packets && g->now_ms > c->gone_ms;
+}
+
+/* 0: all elements were seen. */
+static int read_family(struct vw_denied *v, struct denied_wall *w, int f, bool *gained)
 {
 	struct reading r = { .v = v, .w = w, .f = f };
 	char set[VW_NAME_LEN], chain[VW_NAME_LEN];
@@ -134,16 +153,19 @@ static void read_family(struct vw_denied *v, struct denied_wall *w, int f, bool 
 	r.wall_us = vw_wall_ns() / 1000;
 	err = vw_nft_dump_set(v->nft, set, on_elem, &r);
 	*gained |= r.packets > 0;
-	*elements = r.elements;
 	if (err == -ENOENT) {
 		denied_forget_counters(v, w);
 	} else if (err) {
-		*gained = true; /* soon again */
 		if (vw_ratelimit_ok(&v->said_read, 1, 60, &held))
 			vw_warn("cannot read the denied flows of set %s: %s", set, strerror(-err));
+		return err;
 	} else if (counted) {
 		note_overflow(&r, counter[0]);
 	}
+	if (w->t[f].n > r.elements)
+		v->entries -= vw_counted_sweep(
+			&w->t[f], is_gone, &(struct forgetting){ w->generation, r.now_ms });
+	return 0;
 }
 
 /* ---- writing ---- */
@@ -200,7 +222,7 @@ static int add_line(struct vw_denied *v, const struct vw_flow *f, struct vw_coun
 {
 	int r = 0;
 
-	if (v->fill + VW_FLOW_LINE_MAX > BATCH_BYTES || v->batch.n >= BATCH_MAX)
+	if (v->fill + VW_FLOW_LINE_MAX > DENIED_BUF_BYTES || v->batch.n >= BATCH_MAX)
 		r = flush_batch(v, now_ms);
 	if (!r && c)
 		r = vw_vec_push(&v->batch, c, BATCH_MAX);
@@ -320,26 +342,8 @@ bool denied_write_pending(struct vw_denied *v, struct denied_wall *w, bool all)
 
 /* ---- one round ---- */
 
-struct forgetting {
-	uint32_t generation;
-	int64_t now_ms;
-};
-
-/* An entry whose element was not in the reading. The element has expired only if its time was over; and
- * a dump may have skipped it, so it is missed a few times before it is forgotten. */
-static bool is_gone(struct vw_counted *c, void *arg)
-{
-	const struct forgetting *g = arg;
-
-	if (c->generation == g->generation)
-		return false;
-	if (c->missed < MISSES_MAX)
-		c->missed++;
-	return c->missed >= MISSES_MAX && !c->pending_packets && g->now_ms > c->gone_ms;
-}
-
 static void plan_next(struct vw_denied *v, struct denied_wall *w, const struct writing *wr, bool gained,
-		      int failed)
+		      bool failed)
 {
 	int64_t now = denied_now_ms();
 
@@ -355,24 +359,15 @@ void denied_read_wall(struct vw_denied *v, struct denied_wall *w, bool all)
 {
 	struct writing wr = { 0, DENIED_NEVER, all };
 	int64_t begin = vw_now_ns() / 1000;
-	bool gained = false;
-	int r;
+	bool gained = false, failed = false;
 
 	w->generation++;
-	for (int f = 0; f < 2; f++) {
-		struct forgetting g = { w->generation, begin / 1000 };
-		size_t elements = 0;
-
-		if (!w->has[f])
-			continue;
-		read_family(v, w, f, &gained, &elements);
-		if (w->t[f].n > elements)
-			v->entries -= vw_counted_sweep(&w->t[f], is_gone, &g);
-	}
-	w->restored = false;
+	for (int f = 0; f < 2; f++)
+		failed |= w->has[f] && read_family(v, w, f, &gained);
+	w->restored &= failed;
 	wr.now_ms = denied_now_ms();
-	r = write_wall(v, w, &wr);
+	failed |= write_wall(v, w, &wr) != 0;
 	drop_batch(v);
 	w->cost_us = vw_now_ns() / 1000 - begin;
-	plan_next(v, w, &wr, gained, r);
+	plan_next(v, w, &wr, gained, failed);
 }

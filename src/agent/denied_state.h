@@ -16,6 +16,7 @@
 #define DENIED_TIMEOUT_MS (10 * 60 * 1000) /* of the kernel's elements (core/render_wall.c) */
 #define DENIED_ENTRIES_MAX 4000000         /* counters kept over all walls; about 400 MB */
 #define DENIED_WALLS_MAX 65536
+#define DENIED_BUF_BYTES (256u << 10)      /* lines written at once */
 #define DENIED_NEVER INT64_MAX
 
 /* What the chain counted but no flow's record holds. */

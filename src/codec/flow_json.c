@@ -71,7 +71,8 @@ static bool unsafe(uint32_t v)
 	       v == 0x200f || (v >= 0x202a && v <= 0x202e) || (v >= 0x2066 && v <= 0x2069) || v == 0xfeff;
 }
 
-static char *put_text(char *p, const char *text, size_t n)
+/* json: quotes and backslashes get a backslash before them. */
+static char *put_text(char *p, const char *text, size_t n, bool json)
 {
 	const unsigned char *s = (const unsigned char *)text;
 
@@ -82,7 +83,7 @@ static char *put_text(char *p, const char *text, size_t n)
 		if (s[i] < 0x20 || s[i] == 0x7f) {
 			p = put_escape(p, s[i++]);
 		} else if (s[i] < 0x80) {
-			if (s[i] == '"' || s[i] == '\\')
+			if (json && (s[i] == '"' || s[i] == '\\'))
 				*p++ = '\\';
 			*p++ = (char)s[i++];
 		} else if (!(len = utf8(s + i, n - i, &v))) {
@@ -112,6 +113,12 @@ static size_t cut(const struct vw_str *s)
 	return n;
 }
 
+const char *vw_flow_text(const struct vw_str *s, char buf[static VW_FLOW_TEXT_MAX])
+{
+	*(s->s ? put_text(buf, s->s, cut(s), false) : buf) = '\0';
+	return buf;
+}
+
 /* ,"name": */
 static char *put_name(char *p, const char *name)
 {
@@ -126,7 +133,7 @@ static char *put_str(char *p, const char *name, const struct vw_str *s)
 		return p;
 	p = put_name(p, name);
 	*p++ = '"';
-	p = put_text(p, s->s, cut(s));
+	p = put_text(p, s->s, cut(s), true);
 	*p++ = '"';
 	return p;
 }

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* When which wall's denied sets are read. An NFLOG sample of a flow that is new makes its wall due at
+ * once, one of a flow that was just reported when its next record is; a wall that gains is read again each
+ * interval, a quiet one each minute in case news was lost. Reading and writing are in denied_read.c. */
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+
+#include "agent/denied_state.h"
+#include "vethwall/cleanup.h"
+
+#define CAPTURE_BUFFER (4u << 20) /* the default queue overruns above 5,000 messages/s */
+#define CAPTURE_BATCHES 256       /* socket reads before others get their turn */
+#define NEWS_MS 20                /* from a sample to the reading: one reading for many samples */
+#define SLICE_US 5000             /* of readings before others get their turn */
+#define STAMP_MAX_US 2000000      /* a kernel stamp further off is not believed */
+
+int64_t denied_now_ms(void)
+{
+	return vw_now_ns() / 1000000;
+}
+
+/* ---- walls ---- */
+
+/* Index of the first wall whose ifindex is not smaller. */
+static size_t wall_index(const struct vw_denied *v, unsigned ifindex)
+{
+	size_t lo = 0, hi = v->walls.n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (v->walls.v[mid]->ifindex < ifindex)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct denied_wall *denied_wall_get(const struct vw_denied *v, unsigned ifindex)
+{
+	size_t i = wall_index(v, ifindex);
+
+	return i < v->walls.n && v->walls.v[i]->ifindex == ifindex ? v->walls.v[i] : NULL;
+}
+
+struct denied_wall *denied_wall_make(struct vw_denied *v, unsigned ifindex)
+{
+	static const size_t klen[2] = { 24, 48 };
+	size_t i = wall_index(v, ifindex);
+	struct denied_wall *w;
+
+	if (i < v->walls.n && v->walls.v[i]->ifindex == ifindex)
+		return v->walls.v[i];
+	w = calloc(1, sizeof(*w));
+	if (!w || vw_vec_push(&v->walls, w, DENIED_WALLS_MAX)) {
+		free(w);
+		return NULL;
+	}
+	memmove(&v->walls.v[i + 1], &v->walls.v[i], (v->walls.n - 1 - i) * sizeof(*v->walls.v));
+	v->walls.v[i] = w;
+	w->ifindex = ifindex;
+	w->due_ms = DENIED_NEVER;
+	for (int f = 0; f < 2; f++)
+		vw_counted_init(&w->t[f], klen[f], v->seed);
+	return w;
+}
+
+static void wall_free(struct vw_denied *v, struct denied_wall *w)
+{
+	for (int f = 0; f < 2; f++) {
+		v->entries -= w->t[f].n;
+		vw_counted_done(&w->t[f]);
+	}
+	free(w);
+}
+
+void denied_wall_drop(struct vw_denied *v, struct denied_wall *w)
+{
+	size_t i = wall_index(v, w->ifindex);
+
+	memmove(&v->walls.v[i], &v->walls.v[i + 1], (--v->walls.n - i) * sizeof(*v->walls.v));
+	wall_free(v, w);
+}
+
+static bool forget_counter(struct vw_counted *c, void *arg)
+{
+	(void)arg;
+	c->packets = c->bytes = 0;
+	return !c->pending_packets;
+}
+
+void denied_forget_counters(struct vw_denied *v, struct denied_wall *w)
+{
+	for (int f = 0; f < 2; f++) {
+		v->entries -= vw_counted_sweep(&w->t[f], forget_counter, NULL);
+		w->over[f].based = false;
+	}
+}
+
+struct vw_counted *denied_entry(struct vw_denied *v, struct vw_counted_table *t, const uint8_t *key)
+{
+	size_t room = v->entries < DENIED_ENTRIES_MAX ? SIZE_MAX : t->n, n = t->n;
+	struct vw_counted *c = vw_counted_put(t, key, room);
+
+	v->entries += t->n - n;
+	return c;
+}
+
+/* ---- when ---- */
+
+static int64_t wall_at(const struct denied_wall *w)
+{
+	return w->due_ms > w->rest_ms ? w->due_ms : w->rest_ms;
+}
+
+static void arm(struct vw_denied *v)
+{
+	int64_t next = DENIED_NEVER, now = denied_now_ms();
+
+	vw_vec_foreach(p, &v->walls) {
+		if ((*p)->due_ms != DENIED_NEVER && wall_at(*p) < next)
+			next = wall_at(*p);
+	}
+	if (next == DENIED_NEVER)
+		vw_timer_disarm(v->timer);
+	else
+		vw_timer_arm(v->timer, next > now ? next - now : 0);
+}
+
+static void make_due(struct vw_denied *v, struct denied_wall *w, int64_t at_ms)
+{
+	if (at_ms >= w->due_ms)
+		return;
+	w->due_ms = at_ms;
+	if (!vw_timer_armed(v->timer) || wall_at(w) <= denied_now_ms() + NEWS_MS)
+		arm(v);
+}
+
+/* The due wall that costs least: a flooded one does not hold up the others. */
+static struct denied_wall *next_due(struct vw_denied *v, int64_t now)
+{
+	struct denied_wall *best = NULL;
+
+	vw_vec_foreach(p, &v->walls) {
+		struct denied_wall *w = *p;
+
+		if (w->due_ms == DENIED_NEVER || wall_at(w) > now)
+			continue;
+		if (!best || w->cost_us < best->cost_us)
+			best = w;
+	}
+	return best;
+}
+
+/* A wall that is gone but had something that could not be written. */
+static void retry_gone(struct vw_denied *v, struct denied_wall *w)
+{
+	if (denied_write_pending(v, w, true))
+		denied_wall_drop(v, w);
+	else
+		w->due_ms = denied_now_ms() + 1000;
+}
+
+static void on_timer(void *arg)
+{
+	struct vw_denied *v = arg;
+	int64_t begin = vw_now_ns() / 1000;
+	struct denied_wall *w;
+
+	while ((w = next_due(v, denied_now_ms()))) {
+		w->due_ms = DENIED_NEVER;
+		if (w->standing)
+			denied_read_wall(v, w, false);
+		else
+			retry_gone(v, w);
+		if (vw_now_ns() / 1000 - begin > SLICE_US)
+			break;
+	}
+	arm(v);
+}
+
+/* ---- news ---- */
+
+/* When the packet was seen, monotonic. */
+static int64_t sample_time(const struct vw_nflog *f)
+{
+	int64_t now = vw_now_ns() / 1000, age = f->time_us ? vw_wall_ns() / 1000 - f->time_us : 0;
+
+	return age > 0 && age < STAMP_MAX_US ? now - age : now;
+}
+
+static void note_sample(struct vw_denied *v, struct denied_wall *w, const struct vw_nflog *f)
+{
+	struct vw_counted *c = NULL;
+	uint8_t key[VW_FLOW_KEY_MAX];
+	int64_t now = denied_now_ms(), at = now + NEWS_MS;
+	size_t klen;
+
+	if (f->has_tuple && w->has[f->tuple.src.family == 6]) {
+		klen = vw_flow_key(&f->tuple, key);
+		c = denied_entry(v, &w->t[klen != w->t[0].klen], key);
+	}
+	if (c) {
+		if (!c->packets && !c->gone_ms)
+			c->gone_ms = now + DENIED_TIMEOUT_MS;
+		if (!c->sample_us)
+			c->sample_us = sample_time(f);
+		if (c->record_ms != INT64_MIN && c->record_ms + v->interval_ms > at)
+			at = c->record_ms + v->interval_ms;
+	}
+	make_due(v, w, at);
+}
+
+static void keep_packet(struct vw_denied *v, const struct vw_nflog *f)
+{
+	unsigned held = 0;
+	int r;
+
+	if (!f->payload || !f->has_tuple)
+		return;
+	r = vw_pcap_file_write(v->pcap, f->time_us ? f->time_us : vw_wall_ns() / 1000, f->payload,
+			       f->payload_len, f->packet_len);
+	if (!r)
+		return;
+	v->stats.write_errors++;
+	if (vw_ratelimit_ok(&v->said_pcap, 1, 60, &held))
+		vw_err("cannot write " DENIED_PCAP ": %s", strerror(-r));
+}
+
+static void on_frame(const uint8_t *frame, size_t n, void *arg)
+{
+	struct vw_denied *v = arg;
+	struct denied_wall *w;
+	struct vw_nflog f;
+
+	v->stats.samples++;
+	if (vw_nflog_decode(frame, n, &f))
+		return;
+	keep_packet(v, &f);
+	w = denied_wall_get(v, f.indev ? f.indev : f.outdev);
+	if (w && w->standing)
+		note_sample(v, w, &f);
+}
+
+static void on_capture(int fd, uint32_t events, void *arg)
+{
+	struct vw_denied *v = arg;
+	uint64_t overruns;
+	unsigned held = 0;
+	int r;
+
+	(void)fd;
+	(void)events;
+	r = vw_capture_read(v->capture, CAPTURE_BATCHES, on_frame, v);
+	if (r < 0 && vw_ratelimit_ok(&v->said_read, 1, 60, &held))
+		vw_warn("cannot read NFLOG: %s", strerror(-r));
+	r = vw_pcap_file_flush(v->pcap);
+	if (r)
+		v->stats.write_errors++;
+	overruns = vw_capture_overruns(v->capture);
+	if (overruns == v->overruns)
+		return;
+	/* Some wall's news was lost, nobody knows whose. */
+	v->overruns = v->stats.samples_lost = overruns;
+	vw_vec_foreach(p, &v->walls)
+		make_due(v, *p, denied_now_ms() + NEWS_MS);
+}
+
+/* ---- what the agent calls ---- */
+
+void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6)
+{
+	struct denied_wall *w = denied_wall_make(v, ifindex);
+	char name[IFNAMSIZ];
+
+	if (!w) {
+		vw_err("interface %u: no memory to record its denied flows", ifindex);
+		return;
+	}
+	if (!w->standing && w->restored && (!if_indextoname(ifindex, name) || strcmp(name, w->iface)))
+		denied_forget_counters(v, w);
+	w->standing = true;
+	w->has[0] = has4;
+	w->has[1] = has6;
+	w->rest_ms = 0;
+	if (has4 || has6)
+		make_due(v, w, denied_now_ms() + NEWS_MS);
+}
+
+void vw_denied_wall_gone(struct vw_denied *v, unsigned ifindex)
+{
+	struct denied_wall *w = denied_wall_get(v, ifindex);
+
+	if (!w)
+		return;
+	if (w->standing)
+		denied_read_wall(v, w, true);
+	w->standing = w->has[0] = w->has[1] = false;
+	denied_forget_counters(v, w);
+	retry_gone(v, w);
+	arm(v);
+}
+
+void vw_denied_flush(struct vw_denied *v)
+{
+	vw_vec_foreach(p, &v->walls) {
+		if ((*p)->standing)
+			denied_read_wall(v, *p, true);
+		else if ((*p)->due_ms != DENIED_NEVER)
+			(*p)->due_ms = 0;
+	}
+	arm(v);
+}
+
+void vw_denied_stats(const struct vw_denied *v, struct vw_denied_stats *ret)
+{
+	*ret = v->stats;
+}
+
+static int group_of(const char *name, gid_t *ret, struct vw_diag *d)
+{
+	const struct group *g;
+
+	*ret = (gid_t)-1;
+	if (!name)
+		return 0;
+	g = getgrnam(name);
+	if (!g) {
+		vw_error(d, NULL, "log_group: there is no group %s", name);
+		return -EINVAL;
+	}
+	*ret = g->gr_gid;
+	return 0;
+}
+
+static int open_files(struct vw_denied *v, const struct vw_settings *s, struct vw_diag *d)
+{
+	struct vw_store_options log = { s->log_dir, DENIED_LOG, s->log_segment_bytes, s->log_segments, 0 };
+	struct vw_store_options pcap = { s->log_dir, DENIED_PCAP, s->pcap_segment_bytes, s->pcap_segments,
+					 0 };
+	uint64_t cut = 0;
+	int r = group_of(s->log_group, &log.gid, d);
+
+	if (r)
+		return r;
+	pcap.gid = log.gid;
+	r = vw_store_open(&log, &v->store, &cut, d);
+	if (!r && cut)
+		vw_diag_add(d, VW_WARNING, NULL, NULL,
+			    "%s/" DENIED_LOG ": the last record was incomplete and has been cut off (%llu bytes); "
+			    "its packets are counted again",
+			    s->log_dir, (unsigned long long)cut);
+	if (!r)
+		r = vw_pcap_file_open(&pcap, &v->pcap, d);
+	if (r)
+		return r;
+	r = denied_restore(v, s->log_dir);
+	if (r)
+		vw_error(d, NULL, "cannot read %s/" DENIED_LOG ": %s", s->log_dir, strerror(-r));
+	return r;
+}
+
+static int start(struct vw_denied *v, const struct vw_settings *s, struct vw_diag *d)
+{
+	int r;
+
+	if (getrandom(v->seed, sizeof(v->seed), 0) != (ssize_t)sizeof(v->seed))
+		return -EIO;
+	v->buf = malloc(DENIED_BUF_BYTES);
+	if (!v->buf)
+		return -ENOMEM;
+	v->interval_ms = s->flow_interval_ms;
+	v->denied_max = s->config.denied_max;
+	r = vw_timer_new(v->loop, on_timer, v, &v->timer);
+	if (!r)
+		r = open_files(v, s, d);
+	if (!r)
+		r = vw_capture_open(s->config.nflog_group, CAPTURE_BUFFER, &v->capture, d);
+	return r ? r : vw_loop_watch(v->loop, vw_capture_fd(v->capture), EPOLLIN, on_capture, v);
+}
+
+int vw_denied_open(struct vw_loop *loop, struct vw_nft *nft, const struct vw_settings *s,
+		   vw_flow_namer namer, void *arg, struct vw_denied **ret, struct vw_diag *d)
+{
+	_cleanup_(vw_denied_free) struct vw_denied *v = calloc(1, sizeof(*v));
+	int r;
+
+	if (!v)
+		return -ENOMEM;
+	v->loop = loop;
+	v->nft = nft;
+	v->namer = namer;
+	v->arg = arg;
+	r = start(v, s, d);
+	if (r)
+		return r;
+	*ret = TAKE_PTR(v);
+	return 0;
+}
+
+void vw_denied_free(struct vw_denied **vp)
+{
+	struct vw_denied *v = *vp;
+
+	if (!v)
+		return;
+	if (v->capture)
+		vw_loop_unwatch(v->loop, vw_capture_fd(v->capture));
+	vw_capture_free(&v->capture);
+	vw_pcap_file_free(&v->pcap);
+	vw_store_free(&v->store);
+	vw_timer_free(&v->timer);
+	vw_vec_foreach(p, &v->walls)
+		wall_free(v, *p);
+	vw_vec_done(&v->walls);
+	vw_vec_done(&v->batch);
+	free(v->buf);
+	free(v);
+	*vp = NULL;
+}
