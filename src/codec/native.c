@@ -249,7 +249,7 @@ static void read_peer(struct vw_rd *rd, vw_node n, const char *namespace_, struc
 		return;
 	if (raw.except && !raw.cidr)
 		vw_rd_error(rd, raw.except, "except: found without a cidr beside it");
-	if (kinds_in(&raw) != 1)
+	else if (kinds_in(&raw) != 1)
 		vw_rd_error(rd, n,
 			    kinds_in(&raw) ? "cidr, entity, entities and workload fields cannot "
 					     "stand in one peer: expected "

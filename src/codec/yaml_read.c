@@ -3,6 +3,7 @@
  * what is wrong; knows nothing of what the fields mean. */
 #include "codec/yaml_read.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 
 #include "vethwall/cleanup.h"
@@ -84,7 +85,7 @@ int vw_rd_result(const struct vw_rd *rd)
 	return rd->oom ? -ENOMEM : rd->bad ? -EINVAL : 0;
 }
 
-/* Levenshtein distance of short words, one row at a time. */
+/* Levenshtein distance of short words, one row at a time; upper and lower case are the same. */
 static unsigned distance(const char *a, const char *b)
 {
 	unsigned row[WORD_MAX + 1], prev, up;
@@ -96,7 +97,8 @@ static unsigned distance(const char *a, const char *b)
 		prev = row[0];
 		row[0] = i;
 		for (unsigned j = 1; j <= n; j++) {
-			unsigned best = prev + (*a != b[j - 1]);
+			unsigned best = prev + (tolower((unsigned char)*a) !=
+						tolower((unsigned char)b[j - 1]));
 
 			up = row[j];
 			best = best < up + 1 ? best : up + 1;
@@ -110,7 +112,7 @@ static unsigned distance(const char *a, const char *b)
 
 const char *vw_nearest(const char *s, const char *const *words)
 {
-	unsigned limit = strlen(s) > 4 ? 2 : 1, best = limit + 1;
+	unsigned limit = strlen(s) > 3 ? 2 : 1, best = limit + 1;
 	const char *ret = NULL;
 
 	if (strlen(s) > WORD_MAX)
