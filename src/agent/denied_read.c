@@ -239,7 +239,7 @@ static int write_flow(struct vw_denied *v, const struct denied_wall *w, size_t k
 	struct vw_flow_names names = { 0 };
 	struct vw_flow f = { .time_us = wall_us, .ifindex = w->ifindex };
 
-	if (vw_tuple_decode(c->key, klen, true, &f.t))
+	if (vw_tuple_decode(c->key, klen, &f.t))
 		return 0;
 	vw_flow_set_code(&f, f.t.code);
 	v->namer(v->arg, w->ifindex, &f.t, &names);

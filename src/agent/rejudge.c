@@ -2,9 +2,6 @@
 /* Which walls to look at, and what becomes of their flows. An identity whose addresses changed matters
  * to the classes that could have allowed it something; so a container that stops costs a look at the
  * walls of those who could reach it, not at a thousand. */
-#include <netinet/icmp6.h>
-#include <netinet/in.h>
-#include <netinet/ip_icmp.h>
 #include <string.h>
 
 #include "agent/change.h"
@@ -244,38 +241,6 @@ int vw_rejudge_walls(const struct vw_compiled *old, const struct vw_compiled *no
 	return r;
 }
 
-static bool own_address(const struct vw_wall *w, const struct vw_addr *a)
-{
-	for (size_t i = 0; i < w->n_ips; i++)
-		if (vw_addr_eq(&w->ips[i], a))
-			return true;
-	return false;
-}
-
-/* Entries for fragments and for our own resets stand among the closing flows under protocols that have
- * none (core/render_wall.c); they end by themselves within seconds. */
-static bool is_flow(const struct vw_tuple *t)
-{
-	return t->proto != IPPROTO_FRAGMENT && t->proto != IPPROTO_RAW;
-}
-
-bool vw_rejudge_flow(const struct vw_compiled *c, const struct vw_wall *w, const struct vw_tuple *t)
-{
-	bool sent = own_address(w, &t->src);
-	uint16_t port = vw_proto_has_ports(t->proto) ? t->dport : 0;
-
-	if (!is_flow(t))
-		return true;
-	/* An echo flow's ports are its identifier; what opened it was an echo request. */
-	if (t->proto == IPPROTO_ICMP)
-		port = ICMP_ECHO << 8;
-	else if (t->proto == IPPROTO_ICMPV6)
-		port = ICMP6_ECHO_REQUEST << 8;
-	return !(vw_compiled_judge(c, w, sent ? VW_EGRESS : VW_INGRESS, sent ? &t->dst : &t->src,
-				   t->proto, port) &
-		 VW_CODE_DENY);
-}
-
 struct lost_keys {
 	const struct vw_compiled *c;
 	const struct vw_wall *w;
@@ -286,11 +251,12 @@ struct lost_keys {
 static int judge_elem(const struct vw_nft_elem *e, void *arg)
 {
 	struct lost_keys *l = arg;
-	struct vw_tuple t;
+	struct vw_live flow;
 	void *p = l->v;
 	int r;
 
-	if (vw_tuple_decode(e->key, e->klen, false, &t) < 0 || vw_rejudge_flow(l->c, l->w, &t))
+	if (vw_live_decode(e->key, e->klen, e->timeout_ms, &flow) < 0 ||
+	    !(vw_compiled_judge_live(l->c, l->w, &flow) & VW_CODE_DENY))
 		return 0;
 	if (l->klen && l->klen != e->klen)
 		return 0;
@@ -303,14 +269,14 @@ static int judge_elem(const struct vw_nft_elem *e, void *arg)
 	return 0;
 }
 
-static int rejudge_set(struct vw_rejudge *j, const struct vw_wall *w, char kind, int family, size_t *cut)
+static int rejudge_set(struct vw_rejudge *j, const struct vw_wall *w, int family, size_t *cut)
 {
 	struct lost_keys l = { .c = j->now, .w = w };
 	char name[VW_NAME_LEN];
 	struct vw_diag d = {};
 	int r;
 
-	vw_wall_set_name(w->ifindex, kind, family, name);
+	vw_wall_set_name(w->ifindex, 'f', family, name);
 	r = vw_nft_dump_set(j->nft, name, judge_elem, &l);
 	/* What was found before memory ran out is cut all the same. */
 	if (l.n) {
@@ -327,15 +293,11 @@ static int rejudge_set(struct vw_rejudge *j, const struct vw_wall *w, char kind,
 
 static int rejudge_wall(struct vw_rejudge *j, const struct vw_wall *w)
 {
-	static const struct {
-		char kind;
-		int family;
-	} sets[] = { { 'f', 4 }, { 'f', 6 }, { 'c', 4 }, { 'c', 6 } };
 	size_t cut = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < VW_ARRAY_SIZE(sets); i++) {
-		int e = rejudge_set(j, w, sets[i].kind, sets[i].family, &cut);
+	for (int family = 4; family <= 6; family += 2) {
+		int e = rejudge_set(j, w, family, &cut);
 
 		r = r ? r : e;
 	}

@@ -32,7 +32,4 @@ void vw_rejudge_run(struct vw_rejudge *j);
  * an address that lost its owner; later: by an address that was nobody's and is somebody's. */
 int vw_rejudge_walls(const struct vw_compiled *old, const struct vw_compiled *now, vw_ifindexes *soon,
 		     vw_ifindexes *later);
-/* Pure. Whether the flow may go on. */
-bool vw_rejudge_flow(const struct vw_compiled *c, const struct vw_wall *w, const struct vw_tuple *t);
-
 #endif

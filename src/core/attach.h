@@ -2,12 +2,14 @@
 /* Which host-side veth belongs to which workload interface. Pure: the agent asks the kernel, this
  * decides. It never guesses: two that fit are none.
  *
- * How the agent uses it
- *   link NEW/CHANGED, a veth with nsid >= 0:  vw_links_peer(veth, &inner); vw_attach(world, query)
- *   link GONE:                                vw_attach_gone(world, ifindex)
- *   runtime put(w, pid):   vw_attach_keep(old, &w), vw_world_put(), then vw_attach() for each veth
- * of the pid's nsid, or, without a pid, for each unattached veth with an nsid static runtime:
- * vw_attach_name(world, link) on NEW/CHANGED (also on rename), and for every link after a put
+ * How the agent uses it:
+ *
+ * - link NEW or CHANGED, a veth with nsid >= 0: vw_links_peer(veth, &inner), then vw_attach().
+ * - link GONE: vw_attach_gone().
+ * - put(w, pid): vw_attach_keep(old, &w), vw_world_put(), then vw_attach() for each veth of the
+ * pid's nsid or, without a pid, for each unattached veth that has an nsid.
+ * - static runtime: vw_attach_name() on NEW and CHANGED (renames), and for every link after a put.
+ *
  * Whatever changes the ifindex of an interface needs a new compile. */
 #ifndef VETHWALL_CORE_ATTACH_H
 #define VETHWALL_CORE_ATTACH_H

@@ -17,7 +17,7 @@ const struct vw_config vw_config_default = {
 	 */
 	.tcp_idle_ms = 6 * 3600 * 1000,
 	.other_idle_ms = 180 * 1000, /* as nf_conntrack_udp_timeout_stream rounds up */
-	.closing_ms = 60 * 1000,
+	.closing_ms = 120 * 1000, /* nf_conntrack_tcp_timeout_fin_wait */
 	.nflog_group = 5,
 	.snaplen = 128,
 };

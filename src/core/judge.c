@@ -156,24 +156,77 @@ static uint16_t be16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-int vw_tuple_decode(const uint8_t *key, size_t klen, bool denied, struct vw_tuple *ret)
+/* The five fields of a flow key: 0 when the length fits neither family. */
+static uint8_t decode(const uint8_t *key, size_t klen, struct vw_tuple *t)
+{
+	uint8_t family = klen == 20 ? 4 : klen == 44 ? 6 : 0;
+	size_t n = family == 4 ? 4 : 16;
+
+	if (!family)
+		return 0;
+	t->src.family = t->dst.family = family;
+	memcpy(t->src.b, key, n);
+	memcpy(t->dst.b, key + n, n);
+	t->proto = key[2 * n];
+	t->sport = be16(key + 2 * n + 4);
+	t->dport = be16(key + 2 * n + 8);
+	return family;
+}
+
+int vw_tuple_decode(const uint8_t *key, size_t klen, struct vw_tuple *ret)
 {
 	struct vw_tuple t = {0};
-	size_t off = denied ? 4 : 0, n = klen - off;
-	uint8_t family = n == 20 ? 4 : n == 44 ? 6 : 0;
-	size_t alen = family == 4 ? 4 : 16;
 
-	if (klen < off || !family)
+	if (klen < 4 || !decode(key + 4, klen - 4, &t))
 		return -EINVAL;
-	if (denied)
-		memcpy(&t.code, key, 4);
-	t.src.family = t.dst.family = family;
-	memcpy(t.src.b, key + off, alen);
-	memcpy(t.dst.b, key + off + alen, alen);
-	off += 2 * alen;
-	t.proto = key[off];
-	t.sport = be16(key + off + 4);
-	t.dport = be16(key + off + 8);
+	memcpy(&t.code, key, 4);
 	*ret = t;
 	return 0;
+}
+
+int vw_live_decode(const uint8_t *key, size_t klen, uint64_t timeout_ms, struct vw_live *ret)
+{
+	struct vw_tuple t = {0};
+
+	if (!decode(key, klen, &t))
+		return -EINVAL;
+	*ret = (struct vw_live){
+		.own = t.src,
+		.peer = t.dst,
+		.proto = t.proto == VW_LIVE_CLOSING ? 6 : t.proto,
+		.own_port = t.sport,
+		.peer_port = t.dport,
+		/* between the two, as the kernel keeps jiffies */
+		.opened = timeout_ms < (VW_OPENED_OUT_MS + VW_OPENED_IN_MS) / 2 ? VW_EGRESS
+										: VW_INGRESS,
+		.closing = t.proto == VW_LIVE_CLOSING,
+		.flow = t.proto != VW_LIVE_CLOSING && t.proto != VW_LIVE_FRAGMENT &&
+			t.proto != VW_LIVE_REJECTED,
+	};
+	return 0;
+}
+
+static uint32_t judge_opened(const struct vw_compiled *c, const struct vw_wall *w,
+			     const struct vw_live *l, enum vw_direction opened)
+{
+	uint16_t port = opened == VW_EGRESS ? l->peer_port : l->own_port;
+
+	if (l->proto == 1)
+		port = 8 << 8; /* echo request */
+	if (l->proto == 58)
+		port = 128 << 8;
+	return vw_compiled_judge(c, w, opened, &l->peer, l->proto, port);
+}
+
+uint32_t vw_compiled_judge_live(const struct vw_compiled *c, const struct vw_wall *w,
+				const struct vw_live *l)
+{
+	uint32_t code;
+
+	if (!l->flow && !l->closing)
+		return VW_REASON_ALLOW;
+	if (l->flow)
+		return judge_opened(c, w, l, l->opened);
+	code = judge_opened(c, w, l, VW_EGRESS);
+	return code & VW_CODE_DENY ? judge_opened(c, w, l, VW_INGRESS) : code;
 }

@@ -8,8 +8,6 @@
 #include "core/nftbuild.h"
 #include "vethwall/compile.h"
 
-#define NFB_PORTS "l4ports"
-
 static int copy_set(struct nftb *b, const struct vw_set *s)
 {
 	struct vw_set *n = nftb_set(b, s->name, s->flags, s->fields);
@@ -28,18 +26,37 @@ static int copy_set(struct nftb *b, const struct vw_set *s)
 	return 0;
 }
 
-/* The protocols whose header begins with ports (vw_proto_has_ports). */
-static void port_protocols(struct nftb *b)
+/* A set of single bytes: protocols or ICMP types. */
+static void byte_set(struct nftb *b, const char *name, const uint8_t *v, size_t n)
 {
 	static const uint8_t fields[] = {VW_F_PROTO, VW_F_NONE};
-	struct vw_set *s = nftb_set(b, NFB_PORTS, 0, fields);
+	struct vw_set *s = nftb_set(b, name, 0, fields);
 	int r = 0;
 
-	for (unsigned p = 0; p < 256 && s && !r; p++)
-		if (vw_proto_has_ports(p))
-			r = vw_elem_push(s, &(struct vw_elem){.key = {p}}, 256);
+	for (size_t i = 0; i < n && s && !r; i++)
+		r = vw_elem_push(s, &(struct vw_elem){.key = {v[i]}}, 256);
+	if (s && !r)
+		r = vw_elems_sort(s);
 	if (r)
 		b->err = r;
+}
+
+static void byte_sets(struct nftb *b)
+{
+	static const uint8_t echo4[] = {0, 8}, echo6[] = {128, 129};
+	static const uint8_t error4[] = {3, 11, 12}; /* RFC 792 */
+	static const uint8_t error6[] = {1, 2, 3, 4}; /* RFC 4443 */
+	uint8_t ports[256];
+	size_t n = 0;
+
+	for (unsigned p = 0; p < 256; p++)
+		if (vw_proto_has_ports(p))
+			ports[n++] = p;
+	byte_set(b, "l4ports", ports, n);
+	byte_set(b, "echo4", echo4, sizeof(echo4));
+	byte_set(b, "echo6", echo6, sizeof(echo6));
+	byte_set(b, "error4", error4, sizeof(error4));
+	byte_set(b, "error6", error6, sizeof(error6));
 }
 
 struct ends {
@@ -81,9 +98,9 @@ int vw_render_shared(const struct vw_compiled *c, struct vw_ruleset *ret)
 	struct nftb b = {.out = ret};
 	const struct vw_set *maps[] = {&c->id4, &c->id6, &c->net4, &c->net6, &c->pub4, &c->pub6};
 
+	byte_sets(&b);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		copy_set(&b, maps[i]);
-	port_protocols(&b);
 	identify_chain(&b, "dst4", &(struct ends){4, 16, 4, "pub4", "id4", "net4", c->base4});
 	identify_chain(&b, "src4", &(struct ends){4, 12, 4, NULL, "id4", "net4", c->base4});
 	identify_chain(&b, "dst6", &(struct ends){6, 24, 16, "pub6", "id6", "net6", c->base6});

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Refusals: counted exactly in the wall's denied set, sampled to NFLOG, and told to the container
+ * where the kernel can (reject exists at netdev ingress only). */
+#include <stdio.h>
+
+#include "core/wall.h"
+
+#define REJECTED_MS 2000 /* our own reset passes our own egress hook at once */
+#define REJECTS_PER_SECOND 200
+
+/* update @denied { mark . saddr . daddr . proto . x . y } log group N */
+static void count_rule(struct wall *w, enum wall_tail tail, const char *what)
+{
+	wall_denied_key(w, tail);
+	nftb_dynset(&w->b, w->denied, NFT_DYNSET_OP_UPDATE, 0, 0);
+	nftb_log(&w->b, w->cfg->nflog_group, w->cfg->snaplen);
+	nftb_end(&w->b, what);
+}
+
+static void count_chain(struct wall *w)
+{
+	wall_begin(w, "dc");
+	nftb_counter(&w->b);
+	nftb_end(&w->b, "all refusals");
+	wall_later_fragment(w);
+	count_rule(w, NOTHING, "fragment");
+	wall_has_ports(w, true);
+	count_rule(w, PORTS, "flow with ports");
+	wall_l4proto_is(w, NFT_CMP_EQ, w->f->icmp);
+	count_rule(w, ICMP_TYPE, "icmp");
+	wall_has_ports(w, false);
+	nftb_u8(&w->b, 0, NFT_CMP_NEQ, w->f->icmp);
+	count_rule(w, NOTHING, "flow without ports");
+}
+
+static void mark_is(struct wall *w, uint32_t code)
+{
+	nftb_meta(&w->b, NFT_META_MARK, 0);
+	nftb_cmp(&w->b, 0, NFT_CMP_EQ, &code, 4);
+}
+
+static void reject_rule(struct wall *w, bool tcp)
+{
+	wall_l4proto_is(w, tcp ? NFT_CMP_EQ : NFT_CMP_NEQ, IPPROTO_TCP);
+	nftb_limit(&w->b, REJECTS_PER_SECOND, REJECTS_PER_SECOND);
+	wall_flow_key(w, VW_LIVE_REJECTED, RAW4);
+	nftb_dynset(&w->b, w->live, NFT_DYNSET_OP_UPDATE, 0, REJECTED_MS);
+	if (tcp)
+		nftb_reject(&w->b, NFT_REJECT_TCP_RST, 0);
+	else
+		nftb_reject(&w->b, NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+	nftb_end(&w->b, tcp ? "refuse by reset" : "refuse by icmp");
+}
+
+static void count_and_forget(struct wall *w)
+{
+	wall_go(w, NFT_JUMP, "dc");
+	nftb_end(&w->b, "count and log");
+	/* the rest of a refused datagram must not follow */
+	wall_first_fragment(w);
+	wall_flow_key(w, VW_LIVE_FRAGMENT, FRAG_ID);
+	nftb_dynset(&w->b, w->live, NFT_DYNSET_OP_DELETE, 0, 0);
+	nftb_end(&w->b, "forget its fragments");
+}
+
+void wall_deny_chains(struct wall *w)
+{
+	bool sent = w->sent;
+
+	count_chain(w);
+	w->sent = true;
+	wall_begin(w, "do");
+	count_and_forget(w);
+	mark_is(w, wall_code(w, VW_REASON_SPOOF));
+	wall_drop(w, "a forged sender gets no answer");
+	reject_rule(w, true);
+	reject_rule(w, false);
+	wall_drop(w, "over the limit of answers");
+	w->sent = false;
+	wall_begin(w, "di");
+	count_and_forget(w);
+	wall_drop(w, "refused on arrival");
+	w->sent = sent;
+}
+
+/* What is neither IP of a family that it has nor ARP is counted by its EtherType, as a flow without
+ * addresses: update @denied { mark . 0 . 0 . 0 . ether type . ether type } log */
+void wall_foreign_rule(struct wall *w)
+{
+	static const uint8_t zero[16];
+	uint32_t code;
+	uint8_t words;
+
+	wall_enter(w, w->n4 ? &wall_family4 : &wall_family6);
+	code = wall_code(w, VW_REASON_PROTOCOL);
+	words = w->f->len / 4;
+	nftb_mark_set(&w->b, code);
+	nftb_imm(&w->b, 0, &code, 4);
+	nftb_imm(&w->b, 1, zero, w->f->len);
+	nftb_imm(&w->b, 1 + words, zero, w->f->len);
+	nftb_imm(&w->b, 1 + 2 * words, zero, 1);
+	nftb_payload(&w->b, LL, 12, 2, 2 + 2 * words);
+	nftb_payload(&w->b, LL, 12, 2, 3 + 2 * words);
+	nftb_dynset(&w->b, w->denied, NFT_DYNSET_OP_UPDATE, 0, 0);
+	nftb_log(&w->b, w->cfg->nflog_group, w->cfg->snaplen);
+	nftb_end(&w->b, "neither IP nor ARP of its own");
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ARP and IPv6 neighbour discovery: a container speaks for itself and for nobody else. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/wall.h"
+
+static void icmp6(struct wall *w, uint8_t type, bool hop255)
+{
+	nftb_meta(&w->b, NFT_META_L4PROTO, 0);
+	nftb_u8(&w->b, 0, NFT_CMP_EQ, IPPROTO_ICMPV6);
+	wall_icmp_type(w, type);
+	if (hop255) {
+		/* RFC 4861 6.1, 7.1: nodes drop ND whose hop limit is not 255 */
+		nftb_payload(&w->b, NH, 7, 1, 0);
+		nftb_u8(&w->b, 0, NFT_CMP_EQ, 255);
+	}
+}
+
+static void addr_at(struct wall *w, uint8_t base, uint16_t off, const uint8_t addr[16])
+{
+	nftb_payload(&w->b, base, off, 16, 0);
+	nftb_cmp(&w->b, 0, NFT_CMP_EQ, addr, 16);
+}
+
+/* fe80:: with the modified EUI-64 of the MAC (RFC 4291 appendix A), as containers make it. */
+static void link_local_of(const struct vw_mac *m, uint8_t ret[16])
+{
+	const uint8_t ll[16] = {0xfe, 0x80,    0,	    0,	     0,	      0,
+				0,    0,       m->b[0] ^ 2, m->b[1], m->b[2], 0xff,
+				0xfe, m->b[3], m->b[4],	    m->b[5]};
+
+	memcpy(ret, ll, 16);
+}
+
+/* Solicitations from, and advertisements about, the container's own addresses and no others. */
+static void nd_for(struct wall *w, const uint8_t addr[16])
+{
+	icmp6(w, 135, true);
+	addr_at(w, NH, 8, addr);
+	wall_pass(w, "neighbour solicitation from its own address");
+	icmp6(w, 136, true);
+	addr_at(w, TH, 8, addr);
+	wall_pass(w, "neighbour advertisement of its own address");
+}
+
+void wall_nd_chain(struct wall *w)
+{
+	static const uint8_t any[16], router[] = {134, 137};
+	static const uint8_t quiet[] = {133, 131, 132, 143};
+	uint8_t ll[16];
+
+	wall_begin(w, "n");
+	for (size_t i = 0; i < w->w->n_ips; i++)
+		if (w->w->ips[i].family == 6)
+			nd_for(w, w->w->ips[i].b);
+	if (w->w->has_mac) {
+		link_local_of(&w->w->mac, ll);
+		nd_for(w, ll);
+	}
+	icmp6(w, 135, true);
+	addr_at(w, NH, 8, any);
+	wall_pass(w, "duplicate address detection");
+	for (size_t i = 0; i < sizeof(quiet); i++) {
+		icmp6(w, quiet[i], quiet[i] == 133);
+		nftb_payload(&w->b, NH, 24, 2, 0);
+		nftb_cmp(&w->b, 0, NFT_CMP_EQ, (uint8_t[]){0xff, 0x02}, 2);
+		wall_pass(w, "router solicitation or multicast report");
+	}
+	for (size_t i = 0; i < 4; i++) {
+		icmp6(w, i < 2 ? router[i] : i == 2 ? 135 : 136, false);
+		wall_refuse(w, VW_REASON_RA, "no router, no neighbour that it is not");
+	}
+}
+
+/* What arrives: forged discovery has been stopped where it was sent; the host's own passes. */
+void wall_nd_received(struct wall *w)
+{
+	static const uint8_t in[] = {133, 134, 135, 136};
+	static const uint8_t mld[] = {130, 131, 132, 143};
+
+	for (size_t i = 0; i < sizeof(in); i++) {
+		icmp6(w, in[i], true);
+		wall_pass(w, "neighbour discovery");
+	}
+	for (size_t i = 0; i < sizeof(mld); i++) {
+		icmp6(w, mld[i], false);
+		nftb_payload(&w->b, NH, 7, 1, 0);
+		nftb_u8(&w->b, 0, NFT_CMP_EQ, 1);
+		wall_pass(w, "multicast listener discovery");
+	}
+}
+
+/* A veth that nobody is known to own may resolve addresses, so that it does not pay a second of
+ * retries when its wall comes; it may not pose as a router. */
+void wall_nd_held(struct wall *w)
+{
+	for (uint8_t type = 133; type <= 136; type++) {
+		if (w->sent && type == 134)
+			continue;
+		wall_ethertype(w, ETH_P_IPV6);
+		icmp6(w, type, true);
+		wall_pass(w, "neighbour discovery");
+	}
+}
+
+/* arp: only about itself; 0.0.0.0 is the probe of RFC 5227 */
+void wall_arp_chain(struct wall *w)
+{
+	static const uint8_t zero[4];
+	char name[VW_NAME_LEN];
+
+	snprintf(name, sizeof(name), "arp_%u", w->w->ifindex);
+	nftb_chain(&w->b, name);
+	if (w->w->has_mac) {
+		nftb_payload(&w->b, NH, 8, 6, 0);
+		nftb_cmp(&w->b, 0, NFT_CMP_NEQ, w->w->mac.b, 6);
+		wall_counted_drop(w, "arp of another's mac");
+	}
+	for (size_t i = 0; i <= w->n4; i++) {
+		const uint8_t *ip = i < w->n4 ? w->w->ips[i].b : zero;
+
+		nftb_payload(&w->b, NH, 14, 4, 0);
+		nftb_cmp(&w->b, 0, NFT_CMP_EQ, ip, 4);
+		wall_pass(w, "arp of its own");
+	}
+	wall_counted_drop(w, "arp of another's address");
+}
