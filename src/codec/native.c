@@ -240,6 +240,7 @@ static unsigned kinds_in(const struct raw_peer *raw)
 static void read_peer(struct vw_rd *rd, vw_node n, const char *namespace_, struct vw_rule *rule)
 {
 	struct raw_peer raw = {0};
+	size_t errors = rd->d->errors;
 
 	if (n->kind == VW_YAML_STRING) {
 		read_entity(rd, n, rule);
@@ -247,6 +248,8 @@ static void read_peer(struct vw_rd *rd, vw_node n, const char *namespace_, struc
 	}
 	if (!vw_rd_fields(rd, n, "peer", peer_fields, VW_ARRAY_SIZE(peer_fields), &raw))
 		return;
+	if (!kinds_in(&raw) && rd->d->errors > errors)
+		return; /* its one field is misspelt, and that was said */
 	if (raw.except && !raw.cidr)
 		vw_rd_error(rd, raw.except, "except: found without a cidr beside it");
 	else if (kinds_in(&raw) != 1)

@@ -245,12 +245,13 @@ static void read_peer(struct vw_rd *rd, vw_node n, const char *namespace_, struc
 	};
 	struct raw_peer raw = {0};
 	struct vw_match *m = &peer->match;
+	size_t errors = rd->d->errors;
 
 	peer->pos = vw_rd_pos(rd, n);
 	if (n->kind != VW_YAML_NULL &&
 	    !vw_rd_fields(rd, n, "peer", fields, VW_ARRAY_SIZE(fields), &raw))
 		return;
-	if (!raw.podSelector && !raw.namespaceSelector && !raw.ipBlock)
+	if (!raw.podSelector && !raw.namespaceSelector && !raw.ipBlock && rd->d->errors == errors)
 		vw_rd_error(
 			rd, n,
 			"found an empty peer, expected podSelector, namespaceSelector or ipBlock");
