@@ -32,4 +32,5 @@ void vw_rejudge_run(struct vw_rejudge *j);
  * an address that lost its owner; later: by an address that was nobody's and is somebody's. */
 int vw_rejudge_walls(const struct vw_compiled *old, const struct vw_compiled *now, vw_ifindexes *soon,
 		     vw_ifindexes *later);
+
 #endif
