@@ -17,8 +17,9 @@
 /* The names above, NULL at the end. */
 extern const char *const vw_lint_rules[];
 
-/* world may be NULL. */
-void vw_lint(const struct vw_policyset *set, const struct vw_world *world, struct vw_diag *d);
+/* world may be NULL. silenced: names of rules that are not looked for. */
+void vw_lint(const struct vw_policyset *set, const struct vw_world *world,
+	     const char *const *silenced, size_t n_silenced, struct vw_diag *d);
 /* Judges every expect: line; one that does not hold is an error at its place. 0 or -ENOMEM. */
 int vw_expect_run(const struct vw_policyset *set, const struct vw_world *world, bool default_deny,
 		  struct vw_diag *d, size_t *ret_checked, size_t *ret_failed);

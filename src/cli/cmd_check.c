@@ -130,12 +130,13 @@ static void check(const struct options *o, const char *const *paths, size_t n, s
 		return;
 	res->policies = set.list.n;
 	res->files = set.files.n;
-	vw_lint(&set, o->world ? &world : NULL, d);
+	/* Errors first: of too many findings the warnings are left out. */
 	if (o->world)
 		res->code = vw_expect_run(&set, &world, o->default_deny, d, &res->checked,
 					  &res->failed);
 	if (res->failed)
 		res->code = -EINVAL;
+	vw_lint(&set, o->world ? &world : NULL, o->silenced.v, o->silenced.n, d);
 }
 
 static const char *plural(size_t n)

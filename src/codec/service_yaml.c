@@ -49,6 +49,7 @@ static void read_subject(struct vw_rd *rd, vw_node spec, const struct raw_spec *
 void vw_service_read(struct vw_rd *rd, const struct vw_doc *doc, struct vw_policy *p)
 {
 	struct raw_spec raw = {0};
+	size_t errors = rd->d->errors;
 
 	if (doc->metadata)
 		vw_native_metadata(rd, doc, true, p);
@@ -58,7 +59,9 @@ void vw_service_read(struct vw_rd *rd, const struct vw_doc *doc, struct vw_polic
 	}
 	if (!vw_rd_fields(rd, doc->spec, "spec", fields, VW_ARRAY_SIZE(fields), &raw))
 		return;
-	read_subject(rd, doc->spec, &raw, p);
+	/* With none of the two and an unknown field it is misspelt, and that was said. */
+	if (raw.subject.service || raw.subject.selector || rd->d->errors == errors)
+		read_subject(rd, doc->spec, &raw, p);
 	if (!raw.ingress && !raw.egress)
 		vw_rd_error(rd, doc->spec,
 			    "spec: found neither ingress nor egress: the policy would say "

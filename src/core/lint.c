@@ -25,8 +25,18 @@ const char *const vw_lint_rules[] = {
 struct linting {
 	const struct vw_policyset *set;
 	const struct vw_world *world;
+	const char *const *silenced;
+	size_t n_silenced;
 	struct vw_diag *d;
 };
+
+static bool is_silenced(const struct linting *l, const char *rule)
+{
+	for (size_t i = 0; i < l->n_silenced; i++)
+		if (strcmp(l->silenced[i], rule) == 0)
+			return true;
+	return false;
+}
 
 static bool selects_any(const struct linting *l, const struct vw_match *m)
 {
@@ -56,13 +66,13 @@ static void check_matches(const struct linting *l, const struct vw_policy *p)
 	struct vw_peer subject = {.kind = VW_PEER_MATCH, .match = p->subject};
 	char buf[256];
 
-	if (!selects_any(l, &p->subject)) {
+	if (!is_silenced(l, unmatched_subject) && !selects_any(l, &p->subject)) {
 		vw_peer_str(&subject, buf, sizeof(buf));
 		vw_diag_add(l->d, VW_WARNING,
 			    p->subject.labels.pos.line ? &p->subject.labels.pos : &p->pos,
 			    unmatched_subject, "the policy selects nothing in this world: %s", buf);
 	}
-	for (int dir = 0; dir < _VW_DIRECTION_MAX; dir++)
+	for (int dir = 0; dir < _VW_DIRECTION_MAX && !is_silenced(l, unmatched_peer); dir++)
 		vw_vec_foreach (r, &p->rules[dir])
 			check_peers(l, r);
 }
@@ -228,20 +238,27 @@ static void check_dns(const struct linting *l, const struct vw_policy *p)
 		    "a rule to the resolvers on udp/53 and tcp/53 does it");
 }
 
-void vw_lint(const struct vw_policyset *set, const struct vw_world *world, struct vw_diag *d)
+static void check_policy(const struct linting *l, const struct vw_policy *p)
 {
-	struct linting l = {set, world, d};
-
-	vw_vec_foreach (p, &set->list) {
-		if (world)
-			check_matches(&l, p);
-		for (int dir = 0; dir < _VW_DIRECTION_MAX; dir++) {
-			check_covered(&l, p, (enum vw_direction)dir);
-			if (p->tier != VW_TIER_GUARDRAIL)
-				check_guardrails(&l, p, (enum vw_direction)dir);
-		}
-		check_dns(&l, p);
+	if (l->world)
+		check_matches(l, p);
+	for (int dir = 0; dir < _VW_DIRECTION_MAX; dir++) {
+		if (!is_silenced(l, covered_rule))
+			check_covered(l, p, (enum vw_direction)dir);
+		if (p->tier != VW_TIER_GUARDRAIL && !is_silenced(l, denied_by_guardrail))
+			check_guardrails(l, p, (enum vw_direction)dir);
 	}
+	if (!is_silenced(l, isolated_from_dns))
+		check_dns(l, p);
+}
+
+void vw_lint(const struct vw_policyset *set, const struct vw_world *world,
+	     const char *const *silenced, size_t n_silenced, struct vw_diag *d)
+{
+	const struct linting l = {set, world, silenced, n_silenced, d};
+
+	vw_vec_foreach (p, &set->list)
+		check_policy(&l, p);
 }
 
 /* ---- expectations ---- */

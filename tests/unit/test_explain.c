@@ -251,7 +251,7 @@ static void lint(const char *policies, bool with_world, const char *want)
 	assert_int_equal(vw_world_parse(world_text, strlen(world_text), "w", &world, &d), 0);
 	c_policy(&set, policies);
 	vw_policyset_sort(&set);
-	vw_lint(&set, with_world ? &world : NULL, &d);
+	vw_lint(&set, with_world ? &world : NULL, NULL, 0, &d);
 	vw_vec_foreach (e, &d.list) {
 		assert_int_equal(e->severity, VW_WARNING);
 		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s %u ", e->rule, e->line);
