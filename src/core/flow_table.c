@@ -130,6 +130,7 @@ struct vw_counted *vw_counted_put(struct vw_counted_table *t, const uint8_t *key
 	if (vw_counted_would_grow(t) && rebuild(t, t->slots ? t->slots * 2 : SLOTS_MIN))
 		return NULL;
 	c = probe(t, key);
+	memset(c, 0, t->stride); /* it may hold what was dropped */
 	c->used = true;
 	c->record_ms = INT64_MIN;
 	memcpy(c->key, key, t->klen);
