@@ -19,7 +19,7 @@ static void own_name(const struct wall *w, char ret[static VW_NAME_LEN])
 	vw_wall_set_name(w->w->ifindex, 'o', w->f->v, ret);
 }
 
-/* ip saddr != <own> meta mark set spoofed goto do */
+/* ip saddr != <own> meta mark set spoofed return */
 static void own_source(struct wall *w)
 {
 	char set[VW_NAME_LEN];
@@ -34,6 +34,13 @@ static void own_source(struct wall *w)
 		nftb_lookup(&w->b, set, 0, true);
 	}
 	wall_refuse(w, VW_REASON_SPOOF, "source address is not the container's");
+}
+
+static void own_mac(struct wall *w)
+{
+	nftb_payload(&w->b, LL, 6, 6, 0);
+	nftb_cmp(&w->b, 0, NFT_CMP_NEQ, w->w->mac.b, 6);
+	wall_refuse(w, VW_REASON_SPOOF, "source MAC is not the container's");
 }
 
 static void own_set(struct wall *w)
@@ -97,7 +104,7 @@ static void judge_rules(struct wall *w, const struct vw_compiled *c)
 	nftb_verdict(&w->b, NFT_JUMP, class);
 	nftb_end(&w->b, "what may it");
 	nftb_mark_has(&w->b, VW_CODE_DENY);
-	wall_go(w, NFT_GOTO, wall_dir(w, "do", "di"));
+	nftb_verdict(&w->b, NFT_RETURN, NULL);
 	nftb_end(&w->b, "refused");
 	if (!class_notes(c, class))
 		return;
@@ -111,6 +118,8 @@ static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 	w->sent = sent;
 	wall_flow_chains(w);
 	wall_begin(w, wall_dir(w, "i", "e"));
+	if (sent && w->w->has_mac)
+		own_mac(w);
 	if (w->f->v == 6 && sent) {
 		wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_ICMPV6);
 		wall_go(w, NFT_JUMP, "n");
@@ -175,15 +184,6 @@ static void hook_chain(struct wall *w, bool sent)
 	c->spec = w->w->spec;
 }
 
-static void forged_mac(struct wall *w, const struct family *f)
-{
-	wall_enter(w, f);
-	nftb_payload(&w->b, LL, 6, 6, 0);
-	nftb_cmp(&w->b, 0, NFT_CMP_NEQ, w->w->mac.b, 6);
-	wall_ethertype(w, f->ethertype);
-	wall_refuse(w, VW_REASON_SPOOF, "source MAC is not the container's");
-}
-
 /* A veth without IPv6 addresses still sends discovery noise of its link-local address. */
 static void quiet_noise(struct wall *w)
 {
@@ -199,8 +199,11 @@ static void to_family(struct wall *w, const struct family *f)
 {
 	wall_enter(w, f);
 	wall_ethertype(w, f->ethertype);
-	wall_go(w, NFT_GOTO, wall_dir(w, "i", "e"));
+	wall_go(w, NFT_JUMP, wall_dir(w, "i", "e"));
 	nftb_end(&w->b, f->v == 4 ? "IPv4" : "IPv6");
+	wall_ethertype(w, f->ethertype);
+	wall_go(w, NFT_GOTO, wall_dir(w, "do", "di"));
+	nftb_end(&w->b, "what comes back is refused");
 }
 
 static void hook(struct wall *w, bool sent)
@@ -209,10 +212,6 @@ static void hook(struct wall *w, bool sent)
 
 	snprintf(arp, sizeof(arp), "arp_%u", w->w->ifindex);
 	hook_chain(w, sent);
-	if (sent && w->w->has_mac && w->n4)
-		forged_mac(w, &wall_family4);
-	if (sent && w->w->has_mac && w->n6)
-		forged_mac(w, &wall_family6);
 	if (w->n4)
 		to_family(w, &wall_family4);
 	if (w->n6)

@@ -74,7 +74,8 @@ void wall_pass(struct wall *w, const char *what);
 void wall_drop(struct wall *w, const char *what);
 void wall_counted_drop(struct wall *w, const char *what);
 uint32_t wall_code(const struct wall *w, enum vw_reason reason);
-/* meta mark set <code> goto do/di */
+/* meta mark set <code> return: what comes back to the hook is refused there. Only in the
+ * direction's own chain. */
 void wall_refuse(struct wall *w, enum vw_reason reason, const char *what);
 
 /* wall_flows.c: chains of live flows (to, xo, po, qo, and ti, ...), and the rules that admit a new

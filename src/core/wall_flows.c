@@ -145,7 +145,6 @@ static void icmp_error_chain(struct wall *w)
 	}
 	quoted_rule(w, 0, PORTS, "error about a live flow");
 	quoted_rule(w, 0, ICMP_ID, "error about a live echo");
-	quoted_rule(w, VW_LIVE_CLOSING, PORTS, "error about a closing flow");
 	if (!w->sent)
 		quoted_rule(w, VW_LIVE_REJECTED, PORTS, "our own rejection");
 }

@@ -46,7 +46,7 @@ static void nd_for(struct wall *w, const uint8_t addr[16])
 
 void wall_nd_chain(struct wall *w)
 {
-	static const uint8_t any[16], router[] = {134, 137};
+	static const uint8_t any[16];
 	static const uint8_t quiet[] = {133, 131, 132, 143};
 	uint8_t ll[16];
 
@@ -67,10 +67,12 @@ void wall_nd_chain(struct wall *w)
 		nftb_cmp(&w->b, 0, NFT_CMP_EQ, (uint8_t[]){0xff, 0x02}, 2);
 		wall_pass(w, "router solicitation or multicast report");
 	}
-	for (size_t i = 0; i < 4; i++) {
-		icmp6(w, i < 2 ? router[i] : i == 2 ? 135 : 136, false);
-		wall_refuse(w, VW_REASON_RA, "no router, no neighbour that it is not");
-	}
+	/* icmpv6 type @nd6: advertisements of routers, redirects, and what is not its own */
+	nftb_payload(&w->b, TH, 0, 1, 0);
+	nftb_lookup(&w->b, "nd6", 0, false);
+	nftb_mark_set(&w->b, wall_code(w, VW_REASON_RA));
+	wall_go(w, NFT_GOTO, "do");
+	nftb_end(&w->b, "no router, no neighbour that it is not");
 }
 
 /* What arrives: forged discovery has been stopped where it was sent; the host's own passes. */

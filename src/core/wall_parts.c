@@ -183,6 +183,6 @@ uint32_t wall_code(const struct wall *w, enum vw_reason reason)
 void wall_refuse(struct wall *w, enum vw_reason reason, const char *what)
 {
 	nftb_mark_set(&w->b, wall_code(w, reason));
-	wall_go(w, NFT_GOTO, wall_dir(w, "do", "di"));
+	nftb_verdict(&w->b, NFT_RETURN, NULL);
 	nftb_end(&w->b, what);
 }
