@@ -36,6 +36,7 @@ struct cell {
 	enum form form;
 	uint8_t len;
 	bool masked; /* an operation: comparisons need their == */
+	bool constant; /* takes the type of its place */
 };
 
 struct reader {
@@ -45,6 +46,15 @@ struct reader {
 	void *arg;
 	const char *raw; /* why nft could not load the rule, or NULL */
 	bool begun; /* something is printed: a space goes before the next */
+};
+
+static const struct {
+	const char *type;
+	enum form form;
+} ftypes[_VW_F_MAX] = {
+	[VW_F_MARK] = {"mark", F_MARK},		[VW_F_IP4] = {"ipv4_addr", F_IP4},
+	[VW_F_IP6] = {"ipv6_addr", F_IP6},	[VW_F_PROTO] = {"inet_proto", F_PROTO},
+	[VW_F_PORT] = {"inet_service", F_PORT}, [VW_F_IFINDEX] = {"iface_index", F_IFINDEX},
 };
 
 static const struct {
@@ -168,6 +178,7 @@ static struct cell *set_cell(struct reader *rd, uint8_t reg, enum form form, uin
 	c->form = form;
 	c->len = len;
 	c->masked = false;
+	c->constant = false;
 	return c;
 }
 
@@ -222,25 +233,26 @@ static void read_meta(struct reader *rd, const struct vw_expr *e)
 	rd->raw = "meta key";
 }
 
+/* Only the words for fragments: nft's others name fields that no rule of ours reads. */
 static void read_exthdr(struct reader *rd, const struct vw_expr *e)
 {
 	enum { FRAGMENT = 44 }; /* IPPROTO_FRAGMENT */
 	bool present = e->op & NFT_EXTHDR_F_PRESENT;
 	struct cell *c = set_cell(rd, e->reg, present ? F_EXISTS : F_NUMBER, e->len);
+	const char *text = e->base != FRAGMENT		   ? NULL
+			   : present			   ? "exthdr frag"
+			   : e->offset == 0 && e->len == 1 ? "frag nexthdr"
+			   : e->offset == 2 && e->len == 2 ? "frag frag-off"
+			   : e->offset == 4 && e->len == 4 ? "frag id"
+							   : NULL;
 
-	if (e->base == FRAGMENT && present)
-		snprintf(c->text, sizeof(c->text), "exthdr frag");
-	else if (e->base == FRAGMENT && e->offset == 2 && e->len == 2)
-		snprintf(c->text, sizeof(c->text), "frag frag-off");
-	else if (e->base == FRAGMENT && e->offset == 0 && e->len == 1)
-		snprintf(c->text, sizeof(c->text), "frag nexthdr");
-	else if (present)
-		snprintf(c->text, sizeof(c->text), "exthdr %u", e->base);
-	else
-		snprintf(c->text, sizeof(c->text), "exthdr %u @%u,%u", e->base, e->offset * 8u,
-			 e->len * 8u);
-	if (e->base != FRAGMENT || (!present && e->len == 1 && e->offset))
-		rd->raw = "extension header";
+	if (text) {
+		snprintf(c->text, sizeof(c->text), "%s", text);
+		return;
+	}
+	snprintf(c->text, sizeof(c->text), "exthdr %u @%u,%u", e->base, e->offset * 8u,
+		 e->len * 8u);
+	rd->raw = "part of an extension header";
 }
 
 /* Prints into a cell's text. */
@@ -265,6 +277,7 @@ static void read_imm(struct reader *rd, const struct vw_expr *e)
 	struct cell *c = set_cell(rd, e->reg, form, e->len), none = {.len = e->len};
 
 	text_of(c->text, sizeof(c->text), &none, e->data, form, "");
+	c->constant = true;
 }
 
 static void read_bitwise(struct reader *rd, const struct vw_expr *e)
@@ -289,23 +302,26 @@ static void read_bitwise(struct reader *rd, const struct vw_expr *e)
 	}
 }
 
-/* "a . b . c": the registers that make a set's key. */
+/* "a . b . c": the registers that make a set's key. nft wants each part to have the field's very
+ * type. */
 static void key_text(struct reader *rd, const struct vw_expr *e, char *ret, size_t size)
 {
 	const struct vw_set *s = rd->find ? rd->find(rd->arg, e->name) : NULL;
 	size_t end = s ? e->reg + vw_set_klen(s) / 4 : REGS, n = 0;
+	unsigned field = 0;
 
-	ret[0] = '\0';
-	for (size_t i = e->reg; i < end && i < REGS && rd->regs[i].text[0];) {
+	snprintf(ret, size, "?");
+	for (size_t i = e->reg; i < end && i < REGS && rd->regs[i].text[0] && n < size;) {
 		const struct cell *c = &rd->regs[i];
 
-		n += snprintf(ret + n, n < size ? size - n : 0, "%s%s", n ? " . " : "", c->text);
-		if (n >= size)
-			return;
+		n += snprintf(ret + n, size - n, "%s%s", n ? " . " : "", c->text);
+		if (c->constant ? e->type == VW_E_LOOKUP
+				: s && field < VW_FIELDS_MAX &&
+					  c->form != ftypes[s->fields[field] % _VW_F_MAX].form)
+			rd->raw = c->constant ? "constant in a key" : "mix of types in a key";
+		field++;
 		i += (c->len + 3u) / 4;
 	}
-	if (!n)
-		snprintf(ret, size, "?");
 }
 
 static void read_lookup(struct reader *rd, const struct vw_expr *e)
@@ -429,17 +445,8 @@ void nft_text_rule(FILE *f, const struct vw_nftrule *r, nft_text_set find, void 
 	if (r->what)
 		fprintf(f, "%scomment \"%.127s\"", gap(&rd), r->what);
 	if (rd.raw)
-		fprintf(f, " # nft(8) has no words for this %s", rd.raw);
+		fprintf(f, " # nft has no words for this %s", rd.raw);
 }
-
-static const struct {
-	const char *type;
-	enum form form;
-} ftypes[_VW_F_MAX] = {
-	[VW_F_MARK] = {"mark", F_MARK},		[VW_F_IP4] = {"ipv4_addr", F_IP4},
-	[VW_F_IP6] = {"ipv6_addr", F_IP6},	[VW_F_PROTO] = {"inet_proto", F_PROTO},
-	[VW_F_PORT] = {"inet_service", F_PORT}, [VW_F_IFINDEX] = {"iface_index", F_IFINDEX},
-};
 
 void nft_text_elem(FILE *f, const struct vw_set *s, const struct vw_elem *e)
 {
