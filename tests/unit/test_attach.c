@@ -161,6 +161,19 @@ static void two_that_fit_are_none(void **state)
 	assert_int_equal(at.a.workload, a);
 }
 
+static void one_that_runs_elsewhere_is_not_starting_here(void **state)
+{
+	struct state *s = *state;
+	struct vw_attached at;
+	size_t a = add_workload(s, "a"), b = add_workload(s, "b");
+
+	add_iface(s, a, "shop", 1);
+	add_iface(s, b, "shop", 1);
+	add_pid(s, "a", 5);
+	assert_int_equal(attach(s, 7, "br-shop", 1, 1, &at), VW_ATTACH_NEW);
+	assert_int_equal(at.a.workload, b);
+}
+
 static void the_process_counts_more_than_the_mac(void **state)
 {
 	struct state *s = *state;
@@ -322,6 +335,7 @@ int main(void)
 		T(a_starting_container_is_known_by_mac_and_bridge),
 		T(what_does_not_fit_stays_unattached),
 		T(two_that_fit_are_none),
+		T(one_that_runs_elsewhere_is_not_starting_here),
 		T(the_process_counts_more_than_the_mac),
 		T(a_new_network_of_a_known_process_is_nobody_elses),
 		T(an_unknown_mac_is_known_by_its_bridge_in_an_own_namespace_only),
