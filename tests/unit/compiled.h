@@ -13,7 +13,8 @@
 
 #define C static inline __attribute__((unused))
 
-C void c_put(struct vw_world *world, unsigned n)
+/* Workload n as one of service s<service>. */
+C void c_replica(struct vw_world *world, unsigned n, unsigned service)
 {
 	struct vw_workload w = { .namespace_ = strdup("shop"), .image = strdup("img:1") };
 	struct vw_iface i = { .ifindex = n, .network = strdup("net"), .has_mac = true,
@@ -23,12 +24,17 @@ C void c_put(struct vw_world *world, unsigned n)
 
 	assert_true(asprintf(&w.id, "shop/w%u", n) > 0);
 	assert_true(asprintf(&w.name, "w%u", n) > 0);
-	assert_true(asprintf(&w.service, "s%u", n) > 0);
+	assert_true(asprintf(&w.service, "s%u", service) > 0);
 	snprintf(i.veth, sizeof(i.veth), "v%u", n);
 	assert_int_equal(vw_vec_push(&i.ips, a4, VW_IPS_MAX), 0);
 	assert_int_equal(vw_vec_push(&i.ips, a6, VW_IPS_MAX), 0);
 	assert_int_equal(vw_vec_push(&w.ifaces, i, VW_IFACES_MAX), 0);
 	assert_int_equal(vw_world_put(world, &w, NULL), 0);
+}
+
+C void c_put(struct vw_world *world, unsigned n)
+{
+	c_replica(world, n, n);
 }
 
 C void c_remove(struct vw_world *world, unsigned n)

@@ -92,6 +92,20 @@ static void test_gone_workload(void **ps)
 	assert_false(has(&s->soon, 4));
 }
 
+/* The policies' tables are as they were, because another replica is still there. */
+static void test_gone_replica(void **ps)
+{
+	struct state *s = *ps;
+
+	vw_compiled_done(&s->old);
+	c_replica(&s->world, 5, 1);
+	s->old = c_compile(&s->set, &s->world);
+	c_remove(&s->world, 5);
+	change(s);
+	assert_true(has(&s->soon, 2));
+	assert_false(has(&s->soon, 4));
+}
+
 static void test_policy_changed(void **ps)
 {
 	struct state *s = *ps;
@@ -120,6 +134,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_workload, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone_workload, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone_replica, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_policy_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first_policy, setup, teardown),
 	};
