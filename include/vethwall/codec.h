@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Texts <-> model. Pure: the caller has read the bytes. Every parser reports all errors of a text, then
- * refuses it whole (-EINVAL, outputs untouched). Limits on size, nesting, aliases and counts are in
- * codec/yaml_tree.h. */
+/* Texts <-> model. Pure: the caller has read the bytes. Every parser reports all errors of a text,
+ * then refuses it whole (-EINVAL, outputs untouched). Limits on size, nesting, aliases and counts
+ * are in codec/yaml_tree.h. */
 #ifndef VETHWALL_CODEC_H
 #define VETHWALL_CODEC_H
 
@@ -10,7 +10,8 @@
 
 #define VW_TEXT_MAX (8u << 20) /* bytes of one document file */
 
-/* Policy documents of any kind in one YAML or JSON text are added to set. On error the set is as before. */
+/* Policy documents of any kind in one YAML or JSON text are added to set. On error the set is as
+ * before. */
 int vw_policy_parse(const char *text, size_t len, const char *file, struct vw_policyset *set,
 		    struct vw_diag *d);
 /* The world file of the design page. Workload ids become "namespace/name". */
@@ -24,12 +25,14 @@ int vw_settings_parse(const char *text, size_t len, const char *file, struct vw_
 int vw_port_parse(const char *s, struct vw_port *ret, const char **ret_why);
 /* The same for a single packet: one protocol and port, as struct vw_probe has them. An ICMP type
  * without a code stands for its code 0; protocols without ports have port 0. */
-int vw_probe_port_parse(const char *s, uint8_t *ret_proto, uint16_t *ret_port, const char **ret_why);
+int vw_probe_port_parse(const char *s, uint8_t *ret_proto, uint16_t *ret_port,
+			const char **ret_why);
 
 /* Reads a file of at most max bytes: 0, -EFBIG, -errno. (io/files.c) */
 int vw_file_read(const char *path, size_t max, char **ret, size_t *ret_len);
-/* Loads files, and of folders every *.yaml, *.yml and *.json in name order (dot files left out), into a
- * sorted set; errors are gathered over all files and refuse the whole. (io/files.c) */
-int vw_policies_load(const char *const *paths, size_t n, struct vw_policyset *ret, struct vw_diag *d);
+/* Loads files, and of folders every *.yaml, *.yml and *.json in name order (dot files left out),
+ * into a sorted set; errors are gathered over all files and refuse the whole. (io/files.c) */
+int vw_policies_load(const char *const *paths, size_t n, struct vw_policyset *ret,
+		     struct vw_diag *d);
 
 #endif

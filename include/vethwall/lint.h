@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is probably a mistake in policies that are valid, and whether they do what they themselves say
- * they do. Findings are warnings in the diag, each with the rule's name, by which it can be silenced:
+/* What is probably a mistake in policies that are valid, and whether they do what they themselves
+ * say they do. Findings are warnings in the diag, each with the rule's name, by which it can be
+ * silenced:
  *
  * unmatched-subject    a policy selects nothing in the world (only with a world)
  * unmatched-peer       a peer fits nothing in the world (only with a world)

@@ -279,7 +279,7 @@ void vw_settings_done(struct vw_settings *s)
 
 int vw_settings_default(struct vw_settings *ret)
 {
-	_cleanup_(vw_settings_done) struct vw_settings s = {
+	*ret = (struct vw_settings){
 		.hold_unknown = true,
 		.log_segment_bytes = 64u << 20,
 		.log_segments = 8,
@@ -289,14 +289,13 @@ int vw_settings_default(struct vw_settings *ret)
 		.config = vw_config_default,
 	};
 
-	s.runtime = strdup("docker");
-	s.policies = strdup(VW_SYSCONFDIR "/policies");
-	s.run_dir = strdup("/run/vethwall");
-	s.state_dir = strdup("/var/lib/vethwall");
-	s.log_dir = strdup("/var/log/vethwall");
-	if (!s.runtime || !s.policies || !s.run_dir || !s.state_dir || !s.log_dir)
-		return -ENOMEM;
-	*ret = s;
-	s = (struct vw_settings){0};
-	return 0;
+	ret->runtime = strdup("docker");
+	ret->policies = strdup(VW_SYSCONFDIR "/policies");
+	ret->run_dir = strdup("/run/vethwall");
+	ret->state_dir = strdup("/var/lib/vethwall");
+	ret->log_dir = strdup("/var/log/vethwall");
+	if (ret->runtime && ret->policies && ret->run_dir && ret->state_dir && ret->log_dir)
+		return 0;
+	vw_settings_done(ret);
+	return -ENOMEM;
 }

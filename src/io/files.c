@@ -147,7 +147,7 @@ static int trouble(const char *path, int r, struct vw_diag *d)
 static int load_file(const char *path, struct vw_policyset *set, struct vw_diag *d)
 {
 	_cleanup_free_ char *text = NULL;
-	size_t len;
+	size_t len = 0;
 	int r = vw_file_read(path, VW_TEXT_MAX, &text, &len);
 
 	if (r == -EFBIG) {

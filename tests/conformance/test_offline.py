@@ -8,10 +8,11 @@ import subprocess
 import sys
 import tempfile
 
-sys.dont_write_bytecode = True  # the tree stays clean
-import case as conformance  # noqa: E402
-
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True  # the tree stays clean
+sys.path.insert(0, os.path.join(HERE, "../lib"))
+import conformance_case as conformance  # noqa: E402
+
 VETHWALL = os.environ.get("VETHWALL") or os.path.join(os.environ.get("BUILD", "build"), "vethwall")
 
 
