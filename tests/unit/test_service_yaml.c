@@ -197,7 +197,7 @@ static void refused_peers(void **state)
 	bad_peer("hosts", 1, "did you mean host?");
 	bad_peer("api", 1, "entity");
 	bad_peer("{entities: [host, web]}", 19, "expected any, host, world");
-	bad_peer("{servce: a}", 2, "did you mean service?");
+	bad_peer("{xservice: a}", 2, "did you mean service?");
 	bad_peer("{image: ''}", 9, "expected 1 to 1024");
 }
 
