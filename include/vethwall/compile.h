@@ -65,6 +65,7 @@ struct vw_class {
 	 * elements. */
 	struct vw_set x, xi, r, ri, q, a;
 	bool base_row; /* some table has elements of mark 0 */
+	bool notes; /* something passes, but is to be logged */
 };
 
 enum vw_wall_kind {

@@ -380,6 +380,25 @@ static void sets_init(struct vw_class *c)
 	set_init(&c->a, c->name, "a", 0, m);
 }
 
+static bool is_note(uint32_t code)
+{
+	return code & (VW_CODE_AUDIT | VW_CODE_LOG);
+}
+
+static bool has_notes(const struct vw_class *c)
+{
+	const struct vw_set *s[] = {&c->x, &c->xi, &c->r, &c->ri, &c->q, &c->a};
+	struct vw_elem e;
+
+	for (size_t i = 0; i < VW_ARRAY_SIZE(s); i++)
+		for (size_t k = 0; k < s[i]->elems.n; k++) {
+			vw_elem_get(s[i], k, &e);
+			if (is_note(e.data))
+				return true;
+		}
+	return is_note(c->default_code);
+}
+
 static int sort_sets(struct vw_class *c)
 {
 	struct vw_set *s[] = {&c->x, &c->xi, &c->r, &c->ri, &c->q, &c->a};
@@ -425,6 +444,7 @@ int class_build(const struct vw_policyset *set, const struct flat_set *flats,
 		r = published(&b);
 	if (!r)
 		r = sort_sets(ret);
+	ret->notes = !r && has_notes(ret);
 	cbuild_done(&b);
 	return r;
 }

@@ -91,21 +91,6 @@ static void map_init(struct vw_set *s, const char *name, uint32_t flags, enum vw
 	}
 }
 
-/* One host port of two containers: neither is trusted to be meant, so it counts as the node's own.
- */
-static int sort_pubs(struct comp *c, struct vw_set *s)
-{
-	int r = vw_elems_sort(s);
-
-	if (r != -EEXIST)
-		return r;
-	vw_diag_add(c->d, VW_WARNING, NULL, "published-twice",
-		    "a host port is published by two containers; traffic to it is judged as to the "
-		    "host");
-	s->elems.n = 0;
-	return 0;
-}
-
 static int make_maps(struct comp *c)
 {
 	struct vw_compiled *o = c->out;
@@ -130,12 +115,10 @@ static int make_maps(struct comp *c)
 			r = put_pub(p->host.family == 4 ? &o->pub4 : &o->pub6, p);
 	o->base4 = c->ids.ids.v[c->ids.base4].number;
 	o->base6 = c->ids.ids.v[c->ids.base6].number;
-	struct vw_set *sets[] = {&o->id4, &o->id6, &o->net4, &o->net6};
+	struct vw_set *sets[] = {&o->id4, &o->id6, &o->net4, &o->net6, &o->pub4, &o->pub6};
 	for (size_t i = 0; i < VW_ARRAY_SIZE(sets) && !r; i++)
 		r = vw_elems_sort(sets[i]);
-	if (!r)
-		r = sort_pubs(c, &o->pub4);
-	return r ? r : sort_pubs(c, &o->pub6);
+	return r;
 }
 
 /* --- classes --- */
@@ -266,11 +249,29 @@ static int by_ip(const void *a, const void *b)
 	return vw_addr_cmp(a, b);
 }
 
-static uint64_t wall_spec(const struct vw_wall *w, const struct vw_config *cfg)
+static bool class_notes(const struct vw_compiled *c, const char *name)
 {
-	uint32_t head[] = {w->ifindex,	     w->kind,	       w->has_mac,	   cfg->live_max,
-			   cfg->denied_max,  cfg->tcp_idle_ms, cfg->other_idle_ms, cfg->closing_ms,
-			   cfg->nflog_group, cfg->snaplen};
+	const struct vw_class *k = vw_compiled_class(c, name);
+
+	return k && k->notes;
+}
+
+/* Everything that the wall's rules are made from: what has the same spec is not rendered again. */
+static uint64_t wall_spec(const struct vw_compiled *c, const struct vw_wall *w)
+{
+	const struct vw_config *cfg = &c->config;
+	uint32_t head[] = {w->ifindex,
+			   w->kind,
+			   w->has_mac,
+			   cfg->live_max,
+			   cfg->denied_max,
+			   cfg->tcp_idle_ms,
+			   cfg->other_idle_ms,
+			   cfg->closing_ms,
+			   cfg->nflog_group,
+			   cfg->snaplen,
+			   class_notes(c, w->out_class),
+			   class_notes(c, w->in_class)};
 	uint64_t h = vw_hash(head, sizeof(head), 11);
 
 	h = vw_hash(w->dev, strlen(w->dev), h);
@@ -294,10 +295,7 @@ static int copy_ips(struct vw_wall *w, const struct vw_iface *i)
 
 static int push_wall(struct comp *c, struct vw_wall *w)
 {
-	int r;
-
-	w->spec = wall_spec(w, &c->out->config);
-	r = vw_vec_push(&c->out->walls, *w, VW_WORKLOADS_MAX * 4);
+	int r = vw_vec_push(&c->out->walls, *w, VW_WORKLOADS_MAX * 4);
 	if (r)
 		free(w->ips);
 	return r;
@@ -349,7 +347,6 @@ static void drop_twins(struct comp *c)
 				    "%s (ifindex %u) is claimed by two workloads; it is held",
 				    w->dev, w->ifindex);
 			last->kind = VW_WALL_HOLD;
-			last->spec = wall_spec(last, &o->config);
 		}
 		free(w->ips);
 	}
@@ -398,6 +395,8 @@ int vw_compile(const struct vw_policyset *set, const struct vw_world *world,
 		r = make_walls(&c, held, n_held);
 	if (out.classes.n)
 		qsort(out.classes.v, out.classes.n, sizeof(*out.classes.v), by_class_name);
+	vw_vec_foreach (w, &out.walls)
+		w->spec = wall_spec(&out, w);
 	out.rules.v = c.flats.refs.v;
 	out.rules.n = c.flats.refs.n;
 	out.rules.cap = c.flats.refs.cap;
@@ -408,6 +407,8 @@ int vw_compile(const struct vw_policyset *set, const struct vw_world *world,
 	vw_vec_done(&c.subjects[1].list);
 	vw_vec_done(&c.chosen.list);
 	free(c.slots);
+	if (r == -ENOSPC)
+		r = -E2BIG; /* a vector at its bound */
 	if (r) {
 		vw_error(d, NULL, "cannot compile the policies: %s", strerror(-r));
 		vw_compiled_done(&out);

@@ -3,9 +3,9 @@
  * address space is cut at the borders of every CIDR that a policy names, and each piece is looked
  * at once. */
 #include "core/identity.h"
+#include "core/peer.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/ruleset.h"
-#include "vethwall/verdict.h"
 
 struct key_buf {
 	char *s;
@@ -148,7 +148,7 @@ struct builder {
 	struct match_index index; /* MATCH predicates */
 	struct id_list plain; /* CIDR and entity predicates */
 	struct id_list hits; /* of the end being looked at */
-	const struct vw_end *end;
+	const struct vw_known_end *end;
 	/* identity by sig: open addressing */
 	uint32_t *slots;
 	size_t n_slots;
@@ -158,7 +158,7 @@ static int try_pred(uint32_t i, void *arg)
 {
 	struct builder *b = arg;
 
-	if (!vw_peer_matches(b->t->preds.v[i], b->world, b->end))
+	if (!vw_known_end_fits(b->t->preds.v[i], b->world, b->end))
 		return 0;
 	return vw_vec_push(&b->hits.list, i, ID_MAX);
 }
@@ -197,7 +197,7 @@ static int grow_slots(struct builder *b)
 /* The identity with that signature, made from the hits if there is none. */
 static int intern(struct builder *b, uint64_t sig, bool named, uint32_t *ret)
 {
-	struct identity id = {.sig = sig, .w = b->end->workload, .named = named};
+	struct identity id = {.sig = sig, .w = b->end->end.workload, .named = named};
 	size_t at;
 	int r = grow_slots(b);
 
@@ -219,8 +219,9 @@ static int intern(struct builder *b, uint64_t sig, bool named, uint32_t *ret)
 }
 
 /* Which predicates fit this end, and the identity that makes. */
-static int identify(struct builder *b, const struct vw_end *end, uint32_t *ret)
+static int identify(struct builder *b, const struct vw_known_end *end, uint32_t *ret)
 {
+	const struct vw_workload *w = end->end.workload;
 	uint64_t sig = 0x9e3779b97f4a7c15u;
 	bool named = false;
 	int r = 0;
@@ -230,31 +231,27 @@ static int identify(struct builder *b, const struct vw_end *end, uint32_t *ret)
 	vw_vec_foreach (i, &b->plain.list)
 		if (!r)
 			r = try_pred(*i, b);
-	if (!r && end->workload)
-		r = match_index_each(&b->index, end->workload, try_pred, b);
+	if (!r && w)
+		r = match_index_each(&b->index, w, try_pred, b);
 	if (r)
 		return r;
 	if (b->hits.list.n)
 		qsort(b->hits.list.v, b->hits.list.n, sizeof(uint32_t), by_u32);
 	vw_vec_foreach (i, &b->hits.list)
 		sig += b->t->pred_hash.v[*i] * 0xff51afd7ed558ccdu;
-	if (end->workload)
-		sig += names_sig(&b->names, end->workload, &named);
+	if (w)
+		sig += names_sig(&b->names, w, &named);
 	return intern(b, sig, named, ret);
 }
 
-static int add_exact(struct builder *b, const struct vw_workload *w, const struct vw_iface *i,
-		     const struct vw_addr *a)
+/* Whose it is, the address alone decides: two interfaces may have it, or the node as well. */
+static int add_exact(struct builder *b, const struct vw_addr *a)
 {
-	struct vw_end end = {.workload = w, .iface = i, .addr = *a};
+	struct vw_end end = {.addr = *a};
+	struct vw_known_end known = vw_end_resolve(b->world, &end);
 	struct id_exact e = {.addr = *a};
-	bool ambiguous = false;
-	int r;
+	int r = identify(b, &known, &e.id);
 
-	/* an address with two owners is nobody's */
-	if (w && (!vw_world_by_addr(b->world, a, NULL, &ambiguous) || ambiguous))
-		end.workload = NULL, end.iface = NULL;
-	r = identify(b, &end, &e.id);
 	return r ? r : vw_vec_push(&b->t->exact, e, ID_MAX);
 }
 
@@ -269,14 +266,12 @@ static int add_exacts(struct builder *b)
 	size_t keep = 0;
 	int r = 0;
 
-	vw_vec_foreach (w, &b->world->workloads)
-		vw_vec_foreach (i, &w->ifaces)
-			vw_vec_foreach (a, &i->ips)
-				if (!r)
-					r = add_exact(b, w, i, a);
+	vw_vec_foreach (o, &b->world->owners)
+		if (!r)
+			r = add_exact(b, &o->addr);
 	vw_vec_foreach (a, &b->world->host)
 		if (!r)
-			r = add_exact(b, NULL, NULL, a);
+			r = add_exact(b, a);
 	if (r || !b->t->exact.n)
 		return r;
 	qsort(b->t->exact.v, b->t->exact.n, sizeof(*b->t->exact.v), by_addr);
@@ -422,17 +417,31 @@ static int add_range(struct id_table *t, const struct id_range *n)
 	return vw_vec_push(&t->ranges, *n, ID_MAX);
 }
 
+/* An address of the piece that is neither a workload's nor the node's: those have identities of
+ * their own. Where there is none the piece is never looked up. */
+static struct vw_addr outsider(const struct id_table *t, struct vw_addr a,
+			       const struct vw_addr *last)
+{
+	struct id_exact key = {.addr = a};
+
+	while (t->exact.n && vw_addr_cmp(&key.addr, last) < 0 &&
+	       bsearch(&key, t->exact.v, t->exact.n, sizeof(key), by_addr))
+		(void)vw_addr_next(&key.addr, &key.addr);
+	return key.addr;
+}
+
 static int add_ranges(struct builder *b)
 {
 	struct cuts c = {0};
 	int r = find_cuts(b, &c);
 
 	for (size_t i = 0; !r && i < c.list.n; i++) {
-		struct vw_end end = {.addr = c.list.v[i]};
+		struct vw_known_end end = {.ambiguous = false};
 		struct id_range n = {.first = c.list.v[i]};
 		bool more = i + 1 < c.list.n && c.list.v[i + 1].family == n.first.family;
 
 		n.last = more ? prev_addr(c.list.v[i + 1]) : last_addr(n.first.family);
+		end.end.addr = outsider(b->t, n.first, &n.last);
 		r = identify(b, &end, &n.id);
 		if (!r)
 			r = add_range(b->t, &n);
@@ -483,6 +492,7 @@ static int number_all(struct id_table *t)
 
 		h = vw_hash(&p->proto, 1, h);
 		h = vw_hash(&p->host_port, 2, h);
+		h = vw_hash(&p->port, 2, h);
 		v[t->ids.n + i] = (struct numbering){vw_hash(p->host.b, 16, h), &p->number};
 	}
 	qsort(v, n, sizeof(*v), by_sig);
@@ -515,6 +525,7 @@ static int add_pub(struct builder *b, const struct vw_workload *w, const struct 
 			     .port = p->container_port};
 	const struct vw_addr *a = NULL;
 	const struct vw_iface *i = first_with(w, host->family, &a);
+	struct vw_known_end known;
 	struct vw_end end;
 	int r;
 
@@ -524,11 +535,48 @@ static int add_pub(struct builder *b, const struct vw_workload *w, const struct 
 	if (!i)
 		return 0;
 	end = (struct vw_end){.workload = w, .iface = i, .addr = *a};
-	r = identify(b, &end, &pub.target);
+	known = vw_end_resolve(b->world, &end);
+	r = identify(b, &known, &pub.target);
 	return r ? r : vw_vec_push(&b->t->pubs, pub, ID_MAX);
 }
 
-static int add_pubs(struct builder *b)
+static int by_place(const void *pa, const void *pb)
+{
+	const struct id_pub *a = pa, *b = pb;
+	int c = vw_addr_cmp(&a->host, &b->host);
+
+	if (c || a->proto != b->proto)
+		return c ? c : (int)a->proto - b->proto;
+	return (int)a->host_port - b->host_port;
+}
+
+static bool same_behind(const struct id_pub *a, const struct id_pub *b)
+{
+	return a->target == b->target && a->port == b->port;
+}
+
+/* One host port of two containers that differ: neither is trusted to be meant, so it counts as the
+ * node's own. Tells how many went. */
+static size_t drop_rivals(struct id_table *t)
+{
+	size_t keep = 0, dropped = 0;
+
+	if (t->pubs.n)
+		qsort(t->pubs.v, t->pubs.n, sizeof(*t->pubs.v), by_place);
+	for (size_t i = 0, j; i < t->pubs.n; i = j) {
+		bool rivals = false;
+
+		for (j = i + 1; j < t->pubs.n && !by_place(&t->pubs.v[i], &t->pubs.v[j]); j++)
+			rivals |= !same_behind(&t->pubs.v[i], &t->pubs.v[j]);
+		if (!rivals)
+			t->pubs.v[keep++] = t->pubs.v[i];
+		dropped += rivals;
+	}
+	t->pubs.n = keep;
+	return dropped;
+}
+
+static int add_pubs(struct builder *b, struct vw_diag *d)
 {
 	int r = 0;
 
@@ -542,6 +590,11 @@ static int add_pubs(struct builder *b)
 				if (!r)
 					r = add_pub(b, w, p, h);
 		}
+	if (!r && drop_rivals(b->t))
+		vw_diag_add(d, VW_WARNING, NULL, "published-twice",
+			    "a host port is published by two containers; traffic to it is judged "
+			    "as to the "
+			    "host");
 	return r;
 }
 
@@ -586,7 +639,7 @@ int id_table_build(const struct vw_policyset *set, const struct vw_world *world,
 	if (!r)
 		r = add_ranges(&b);
 	if (!r)
-		r = add_pubs(&b);
+		r = add_pubs(&b, d);
 	if (!r)
 		r = number_all(&t);
 	if (!r)
@@ -596,6 +649,8 @@ int id_table_build(const struct vw_policyset *set, const struct vw_world *world,
 	vw_vec_done(&b.plain.list);
 	vw_vec_done(&b.hits.list);
 	free(b.slots);
+	if (r == -ENOSPC)
+		r = -E2BIG; /* a vector at its bound */
 	if (r) {
 		vw_error(d, NULL, "cannot tell peers apart: %s", strerror(-r));
 		id_table_done(&t);

@@ -67,33 +67,10 @@ static void own_set(struct wall *w)
 		w->b.err = r;
 }
 
-static bool has_notes(const struct vw_set *s)
-{
-	struct vw_elem e;
-
-	for (size_t i = 0; i < s->elems.n; i++) {
-		vw_elem_get(s, i, &e);
-		if (e.data & (VW_CODE_AUDIT | VW_CODE_LOG))
-			return true;
-	}
-	return false;
-}
-
-/* Whether the class lets anything pass that is to be logged. */
-static bool class_notes(const struct vw_compiled *c, const char *name)
-{
-	const struct vw_class *k = vw_compiled_class(c, name);
-
-	if (!k)
-		return false;
-	return (k->default_code & (VW_CODE_AUDIT | VW_CODE_LOG)) || has_notes(&k->x) ||
-	       has_notes(&k->xi) || has_notes(&k->r) || has_notes(&k->ri) || has_notes(&k->q) ||
-	       has_notes(&k->a);
-}
-
 static void judge_rules(struct wall *w, const struct vw_compiled *c)
 {
 	const char *class = w->sent ? w->w->out_class : w->w->in_class;
+	const struct vw_class *k = vw_compiled_class(c, class);
 	char peer[VW_NAME_LEN];
 
 	if (!class[0])
@@ -106,7 +83,7 @@ static void judge_rules(struct wall *w, const struct vw_compiled *c)
 	nftb_mark_has(&w->b, VW_CODE_DENY);
 	nftb_verdict(&w->b, NFT_RETURN, NULL);
 	nftb_end(&w->b, "refused");
-	if (!class_notes(c, class))
+	if (!k || !k->notes)
 		return;
 	nftb_mark_has(&w->b, VW_CODE_AUDIT | VW_CODE_LOG);
 	wall_go(w, NFT_JUMP, "dc");

@@ -2,6 +2,8 @@
 /* Rows by painting, see rows.h. The pieces are cut at every port border that a rule names; skip
  * pointers (union-find) lead over pieces that are painted, so a thousand rules cost a thousand
  * strokes. */
+#include <netinet/in.h>
+
 #include "core/rows.h"
 #include "vethwall/cleanup.h"
 
@@ -46,6 +48,16 @@ static int named_strokes(struct painter *p, const struct row_ctx *ctx, const str
 	return err;
 }
 
+static bool has_numbers(uint8_t proto)
+{
+	return vw_proto_has_ports(proto) || proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+static bool whole(const struct vw_port *p)
+{
+	return !p->name && p->lo == 0 && p->hi == UINT16_MAX;
+}
+
 static int add_strokes(struct painter *p, const struct row_ctx *ctx, const struct row_rule *r)
 {
 	int err = 0;
@@ -59,6 +71,9 @@ static int add_strokes(struct painter *p, const struct row_ctx *ctx, const struc
 	vw_vec_foreach (port, &r->rule->ports) {
 		if (err)
 			break;
+		/* part of a protocol that has no parts: nothing (as verdict.c) */
+		if (!port->any_proto && !has_numbers(port->proto) && !whole(port))
+			continue;
 		if (port->name)
 			err = named_strokes(p, ctx, r, port);
 		else
