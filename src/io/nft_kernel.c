@@ -444,9 +444,8 @@ static int claim(struct vw_nft *n, bool *ret_exists, struct vw_diag *d)
 	if (r && r != -ENOENT && r != -EAFNOSUPPORT)
 		return r;
 	*ret_exists = exists;
-	if (t.owner && t.owner != mnl_socket_get_portid(n->own))
-		return busy(d);
 	r = take_table(n, OWNED, &why);
+	/* EPERM to whom has CAP_NET_ADMIN: the table is another socket's. */
 	if (r == -EPERM && !vw_nft_request(n, NFT_MSG_GETTABLE, NULL, false, NULL, table_cb, &t) &&
 	    t.owner)
 		return busy(d);

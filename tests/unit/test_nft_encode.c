@@ -227,6 +227,85 @@ static int count_elem(const struct vw_nft_elem_raw *raw, void *arg)
 	return 0;
 }
 
+/* The message of type msg that the operation gives, in a buffer of its very size, with `cut` bytes
+ * taken from its end and from the attributes (by their offsets, ending with 0) that hold them. */
+static struct nlmsghdr *shortened(const struct vw_op_ir *op, uint16_t msg, uint32_t cut,
+				  const size_t *attrs)
+{
+	struct vw_oplist ops = {{(struct vw_op_ir *)op, 1, 1}};
+	const struct nlmsghdr *nlh;
+	struct nlmsghdr *copy = NULL;
+	uint8_t *all;
+	int left;
+
+	all = encode(&ops, false, &left);
+	for (nlh = (void *)all; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (nlh->nlmsg_type != MSG(msg))
+			continue;
+		copy = malloc(nlh->nlmsg_len - cut);
+		assert_non_null(copy);
+		memcpy(copy, nlh, nlh->nlmsg_len - cut);
+		copy->nlmsg_len -= cut;
+		for (; *attrs; attrs++)
+			((struct nlattr *)((uint8_t *)copy + nlh->nlmsg_len - *attrs))->nla_len -=
+				cut;
+	}
+	free(all);
+	assert_non_null(copy);
+	return copy;
+}
+
+static int no_data(const struct vw_nft_elem_raw *raw, void *arg)
+{
+	(void)arg;
+	assert_null(raw->data);
+	return 0;
+}
+
+/* Values that end before they should are not read past their end. */
+static void test_short_values(void **state)
+{
+	struct vw_set map = {.name = "m", .flags = VW_SET_MAP, .fields = {VW_F_IP4}};
+	struct vw_op_ir add_elem = {VW_OP_ADD_ELEMS, .set = &map, .count = 1};
+	struct vw_nftrule rule = {.id = 0x0102030405060708};
+	struct vw_chain chain = {.name = "c"};
+	struct vw_op_ir add_rule = {VW_OP_ADD_RULE, .chain = &chain, .rule = &rule};
+	const uint8_t keys[80] = {0};
+	const struct nlmsghdr *next;
+	struct vw_nft_rule back;
+	struct nftnl_batch *b;
+	struct nlmsghdr *nlh;
+	size_t elems = 0;
+	uint8_t *all;
+	int left;
+
+	(void)state;
+	/* Counted from the end: the value, DATA, the element, the list. */
+	r_elem(&map, "10.0.0.1", NULL, 0, 0, 0, 7);
+	nlh = shortened(&add_elem, NFT_MSG_NEWSETELEM, 4, (const size_t[]){8, 12, 28, 32, 0});
+	assert_int_equal(vw_nft_decode_elems(nlh, no_data, NULL), 0);
+	free(nlh);
+	/* Userdata of type, length 8 and four bytes. */
+	nlh = shortened(&add_rule, NFT_MSG_NEWRULE, 4, (const size_t[]){16, 0});
+	assert_int_equal(vw_nft_decode_rule(nlh, &back), 0);
+	assert_int_equal(back.id, 0);
+	free(nlh);
+	/* A key longer than any of ours. */
+	assert_int_equal(vw_nft_encode_del_keys("s", keys, sizeof(keys), 1, (bool[]){false}, 1, &b),
+			 0);
+	all = bytes_of(b, &left);
+	for (next = (void *)all; mnl_nlmsg_ok(next, left); next = mnl_nlmsg_next(next, &left)) {
+		if (next->nlmsg_type != MSG(NFT_MSG_DELSETELEM))
+			continue;
+		nlh = (struct nlmsghdr *)next;
+		nlh->nlmsg_type = MSG(NFT_MSG_NEWSETELEM);
+		assert_int_equal(vw_nft_decode_elems(nlh, count_elem, &elems), -EBADMSG);
+	}
+	assert_int_equal(elems, 0);
+	free(all);
+	vw_set_done(&map);
+}
+
 /* A set larger than an attribute comes in several messages of one operation. */
 static void test_split(void **state)
 {
@@ -303,9 +382,10 @@ static void test_key_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_frame),	cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_garbled), cmocka_unit_test(test_split),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_key_types),
+		cmocka_unit_test(test_frame),	     cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_garbled),	     cmocka_unit_test(test_split),
+		cmocka_unit_test(test_short_values), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_key_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
