@@ -70,11 +70,14 @@ static uint64_t get_be64(const struct nlattr *a)
 
 static int get_name(const struct nlattr *a, char *ret, size_t size)
 {
+	size_t len;
+
 	if (!a || mnl_attr_validate(a, MNL_TYPE_NUL_STRING) < 0)
 		return -EBADMSG;
-	if (strlen(mnl_attr_get_str(a)) >= size)
+	len = strlen(mnl_attr_get_str(a));
+	if (len >= size)
 		return -ENAMETOOLONG;
-	strcpy(ret, mnl_attr_get_str(a));
+	memcpy(ret, mnl_attr_get_str(a), len + 1);
 	return 0;
 }
 

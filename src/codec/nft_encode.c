@@ -167,7 +167,7 @@ static int fill_set_udata(struct nftnl_set *t, const struct vw_set *s)
 	uint8_t u[64], *p = u;
 
 	memcpy(spec.fields, s->fields, sizeof(spec.fields));
-	for (uint8_t i = KEYBYTEORDER; i <= (s->flags & VW_SET_MAP ? DATABYTEORDER : 0); i++) {
+	for (size_t i = KEYBYTEORDER; i <= (s->flags & VW_SET_MAP ? DATABYTEORDER : 0u); i++) {
 		*p++ = i;
 		*p++ = sizeof(order[i]);
 		p = mempcpy(p, &order[i], sizeof(order[i]));
