@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Start order, wiring and stop. Everything is one thread and one loop; a stop leaves the table as it is,
- * because an agent that is away must not mean a wall that is down. */
+/* Start order, wiring and stop. Everything is one thread and one loop; a stop leaves the table as
+ * it is, because an agent that is away must not mean a wall that is down. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -33,8 +33,8 @@ static int make_folder(const char *path, mode_t mode, struct vw_diag *d)
 	return -EIO;
 }
 
-/* Two agents with one run folder would take each other's socket; two in one network namespace meet at
- * the table. */
+/* Two agents with one run folder would take each other's socket; two in one network namespace meet
+ * at the table. */
 static int lock(struct vw_agent *a, struct vw_diag *d)
 {
 	_cleanup_free_ char *path = NULL;
@@ -222,7 +222,7 @@ static int finish(struct vw_agent *a, struct vw_diag *d, int r)
 
 int vw_agent_run(const struct vw_settings *s)
 {
-	struct vw_agent a = { .s = s, .lock_fd = -1, .since_ns = vw_wall_ns() };
+	struct vw_agent a = {.s = s, .lock_fd = -1, .since_ns = vw_wall_ns()};
 	struct vw_diag d = {};
 	int r = start(&a, &d);
 
@@ -230,7 +230,8 @@ int vw_agent_run(const struct vw_settings *s)
 		vw_diag_print(&d, stderr, isatty(STDERR_FILENO)); /* warnings */
 		vw_diag_done(&d);
 		if (!a.owned)
-			vw_warn("this kernel has no owned tables (5.12, and 6.9 to keep them): others "
+			vw_warn("this kernel has no owned tables (5.12, and 6.9 to keep them): "
+				"others "
 				"can change the rules");
 		r = vw_loop_run(a.loop);
 	}
@@ -239,9 +240,9 @@ int vw_agent_run(const struct vw_settings *s)
 
 int vw_agent_teardown(const struct vw_settings *s)
 {
-	struct vw_agent a = { .s = s, .lock_fd = -1 };
-	struct vw_op_ir op = { .type = VW_OP_DEL_TABLE };
-	struct vw_oplist ops = { .list = { .v = &op, .n = 1, .cap = 1 } };
+	struct vw_agent a = {.s = s, .lock_fd = -1};
+	struct vw_op_ir op = {.type = VW_OP_DEL_TABLE};
+	struct vw_oplist ops = {.list = {.v = &op, .n = 1, .cap = 1}};
 	struct vw_diag d = {};
 	int r = make_folder(s->run_dir, 0755, &d);
 

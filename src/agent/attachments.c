@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Links and world together: asks the kernel what core/attach.h needs to decide which veth is whose, and
- * keeps the list of veths that are held because nobody claims them. */
+/* Links and world together: asks the kernel what core/attach.h needs to decide which veth is whose,
+ * and keeps the list of veths that are held because nobody claims them. */
 #include <string.h>
 
 #include "agent/state.h"
@@ -25,8 +25,8 @@ static bool attached(const struct vw_agent *a, unsigned ifindex)
 	return false;
 }
 
-/* The pids' nsids, fresh where it matters: an nsid is recycled at once, so whoever is said to be in the
- * queried one, or in none, is asked for again. */
+/* The pids' nsids, fresh where it matters: an nsid is recycled at once, so whoever is said to be in
+ * the queried one, or in none, is asked for again. */
 static int pids_for(struct vw_agent *a, int nsid, struct vw_attach_pid **ret, size_t *ret_n)
 {
 	struct vw_attach_pid *v = calloc(a->known.n ? a->known.n : 1, sizeof(*v));
@@ -42,7 +42,7 @@ static int pids_for(struct vw_agent *a, int nsid, struct vw_attach_pid **ret, si
 
 			k->nsid = vw_links_nsid_of_pid(a->links, k->pid, &fresh) < 0 ? -1 : fresh;
 		}
-		v[n++] = (struct vw_attach_pid){ .id = k->id, .nsid = k->nsid };
+		v[n++] = (struct vw_attach_pid){.id = k->id, .nsid = k->nsid};
 	}
 	*ret = v;
 	*ret_n = n;
@@ -63,11 +63,11 @@ static enum vw_attach query(struct vw_agent *a, const struct vw_link *l, struct 
 {
 	_cleanup_free_ struct vw_attach_pid *pids = NULL;
 	struct vw_inner_link inner;
-	struct vw_attach_query q = { .veth = l,
-				     .bridge = bridge_of(a, l),
-				     .inner = &inner,
-				     .networks = a->networks.v,
-				     .n_networks = a->networks.n };
+	struct vw_attach_query q = {.veth = l,
+				    .bridge = bridge_of(a, l),
+				    .inner = &inner,
+				    .networks = a->networks.v,
+				    .n_networks = a->networks.n};
 
 	if (l->nsid < 0)
 		return VW_ATTACH_NONE;
@@ -98,8 +98,9 @@ static bool attach_named(struct vw_agent *a, const char *id)
 	bool news = false;
 
 	for (size_t i = 0; w && i < w->ifaces.n; i++) {
-		const struct vw_link *l =
-			w->ifaces.v[i].veth[0] ? vw_links_by_name(a->links, w->ifaces.v[i].veth) : NULL;
+		const struct vw_link *l = w->ifaces.v[i].veth[0]
+						  ? vw_links_by_name(a->links, w->ifaces.v[i].veth)
+						  : NULL;
 
 		news |= l && attach_link(a, l);
 	}
@@ -165,8 +166,8 @@ bool vw_agent_attach_all(struct vw_agent *a)
 	return news;
 }
 
-/* A veth on a bridge of the runtime. One without a master is none: the peer of a container that stops
- * comes back to the host for some 2 ms, under no bridge. */
+/* A veth on a bridge of the runtime. One without a master is none: the peer of a container that
+ * stops comes back to the host for some 2 ms, under no bridge. */
 static bool managed(const struct vw_agent *a, const struct vw_link *l)
 {
 	return l->veth && vw_attach_network(a->networks.v, a->networks.n, bridge_of(a, l)) != NULL;
@@ -181,7 +182,7 @@ static int held_cmp(const void *x, const void *y)
 
 static const struct held *held_find(const struct vw_agent *a, unsigned ifindex)
 {
-	struct held key = { .wall.ifindex = ifindex };
+	struct held key = {.wall.ifindex = ifindex};
 
 	if (!a->held.n)
 		return NULL;
@@ -235,8 +236,8 @@ int vw_agent_holds(struct vw_agent *a)
 	for (const struct vw_link *l = r < 0 ? NULL : vw_links_next(a->links, NULL); l && !r;
 	     l = vw_links_next(a->links, l)) {
 		const struct held *old = held_find(a, l->ifindex);
-		struct held h = { .wall.ifindex = l->ifindex,
-				  .since_ns = old ? old->since_ns : vw_now_ns() };
+		struct held h = {.wall.ifindex = l->ifindex,
+				 .since_ns = old ? old->since_ns : vw_now_ns()};
 
 		if (!managed(a, l) ||
 		    bsearch(&l->ifindex, taken, n_taken, sizeof(*taken), unsigned_cmp))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Two states of the table side by side: shared objects, classes by name, walls by ifindex, each list
- * sorted, walked once. What both have alike is left out on both sides; vw_plan() compares the rest. */
+/* Two states of the table side by side: shared objects, classes by name, walls by ifindex, each
+ * list sorted, walked once. What both have alike is left out on both sides; vw_plan() compares the
+ * rest. */
 #include <string.h>
 
 #include "agent/change.h"
@@ -153,8 +154,8 @@ static int ruleset_append(struct vw_ruleset *dst, struct vw_ruleset *src)
 	return 0;
 }
 
-/* Objects of a dump that were handed over leave their name behind, so that the search still finds its
- * way, and a mark that no verdict and no set flags have. */
+/* Objects of a dump that were handed over leave their name behind, so that the search still finds
+ * its way, and a mark that no verdict and no set flags have. */
 #define TAKEN 0xff
 
 static bool chain_taken(const struct vw_chain *c)
@@ -215,8 +216,8 @@ static int take_like(struct vw_ruleset *dump, const struct vw_ruleset *like, str
 	return 0;
 }
 
-static int adopt_wall(struct vw_ruleset *dump, const struct vw_compiled *now, const struct vw_wall *w,
-		      size_t *n_new, struct vw_change *ret)
+static int adopt_wall(struct vw_ruleset *dump, const struct vw_compiled *now,
+		      const struct vw_wall *w, size_t *n_new, struct vw_change *ret)
 {
 	_cleanup_(vw_ruleset_done) struct vw_ruleset want = {}, have = {};
 	struct vw_oplist ops = {};

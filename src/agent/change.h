@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What has to change in the kernel: the parts of the table that differ between what is in force and what
- * is wanted. Pure. Only what differs is rendered, so that one container more costs one wall, and a
- * thousand that are right after a restart cost none. */
+/* What has to change in the kernel: the parts of the table that differ between what is in force and
+ * what is wanted. Pure. Only what differs is rendered, so that one container more costs one wall,
+ * and a thousand that are right after a restart cost none. */
 #ifndef VETHWALL_AGENT_CHANGE_H
 #define VETHWALL_AGENT_CHANGE_H
 
 #include "vethwall/compile.h"
 #include "vethwall/plan.h"
 
-/* Walls that the table has not seen yet are put up this many in a transaction: bounds the memory of a
- * first load, 64 walls of some 40 KiB rendered. */
+/* Walls that the table has not seen yet are put up this many in a transaction: bounds the memory of
+ * a first load, 64 walls of some 40 KiB rendered. */
 #define VW_CHANGE_NEW_MAX 64
 
 /* vw_plan(&have, &want) is the change, one transaction. */

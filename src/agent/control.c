@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The answering end of the control socket, inside the loop. A client can hold one of a few places, a
- * bounded line and a bounded time, and nothing that it sends is worth more than an error. */
+/* The answering end of the control socket, inside the loop. A client can hold one of a few places,
+ * a bounded line and a bounded time, and nothing that it sends is worth more than an error. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -55,8 +55,8 @@ json_t *vw_control_diagnostics(const struct vw_diag *d)
 
 	vw_vec_foreach (e, &d->list) {
 		json_t *j = json_pack("{s:s, s:s?, s:i, s:i, s:s}", "severity",
-				      severities[e->severity], "file", e->file, "line", (int)e->line,
-				      "col", (int)e->col, "message", e->text);
+				      severities[e->severity], "file", e->file, "line",
+				      (int)e->line, "col", (int)e->col, "message", e->text);
 
 		/* A text that is not UTF-8 must not cost the others. */
 		if (!j)
@@ -68,32 +68,35 @@ json_t *vw_control_diagnostics(const struct vw_diag *d)
 	return list;
 }
 
-json_t *vw_control_answer(const struct vw_control_cmd *cmds, void *arg, const char *line, size_t len,
-			  const struct vw_control_peer *peer)
+static json_t *dispatch(const struct vw_control_cmd *cmds, void *arg, const char *name,
+			const json_t *request, const struct vw_control_peer *peer)
+{
+	for (const struct vw_control_cmd *c = cmds; c->name; c++) {
+		if (strcmp(c->name, name) != 0)
+			continue;
+		if (c->changes && !peer->root)
+			return vw_control_error("only root may %s", c->name);
+		return c->fn(arg, request, peer);
+	}
+	return vw_control_error("no such command: %.64s", name);
+}
+
+json_t *vw_control_answer(const struct vw_control_cmd *cmds, void *arg, const char *line,
+			  size_t len, const struct vw_control_peer *peer)
 {
 	json_error_t error;
 	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
 	const char *name = json_string_value(json_object_get(request, "cmd"));
-	json_t *answer = NULL;
+	json_t *answer;
 
 	if (!request)
 		answer = vw_control_error("not a JSON object: %s", error.text);
 	else if (!name)
 		answer = vw_control_error("the request has no \"cmd\"");
-	for (const struct vw_control_cmd *c = cmds; !answer && c->name; c++) {
-		if (strcmp(c->name, name))
-			continue;
-		if (c->changes && !peer->root)
-			answer = vw_control_error("only root may %s", c->name);
-		else
-			answer = c->fn(arg, request, peer);
-		if (!answer)
-			answer = vw_control_error("out of memory");
-	}
-	if (!answer)
-		answer = vw_control_error("no such command: %.64s", name);
+	else
+		answer = dispatch(cmds, arg, name, request, peer);
 	json_decref(request);
-	return answer;
+	return answer ? answer : vw_control_error("out of memory");
 }
 
 static void client_drop(struct client *cl)
@@ -176,7 +179,8 @@ static void client_line(struct client *cl)
 		return;
 	}
 	len = (size_t)(nl - cl->in);
-	if (client_reply(cl, vw_control_answer(cl->c->cmds, cl->c->arg, cl->in, len, &cl->peer)) < 0) {
+	if (client_reply(cl, vw_control_answer(cl->c->cmds, cl->c->arg, cl->in, len, &cl->peer)) <
+	    0) {
 		client_drop(cl);
 		return;
 	}
@@ -255,9 +259,8 @@ static int client_start(struct client *cl, int fd, const struct ucred *cred)
 	if (r < 0)
 		return r;
 	cl->fd = fd;
-	cl->peer = (struct vw_control_peer){ .pid = cred->pid,
-					     .uid = cred->uid,
-					     .root = cred->uid == 0 };
+	cl->peer = (struct vw_control_peer){
+		.pid = cred->pid, .uid = cred->uid, .root = cred->uid == 0};
 	vw_timer_arm(cl->idle, VW_CONTROL_IDLE_MS);
 	return 0;
 }
@@ -302,7 +305,7 @@ static void on_listen(int listener, uint32_t events, void *arg)
 /* Bound under a mode that lets nobody in, then opened to the group. */
 static int listen_at(const char *path, gid_t group)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	mode_t mask;
 	int fd, r = 0;
 
@@ -316,7 +319,8 @@ static int listen_at(const char *path, gid_t group)
 	if (!r && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		r = -errno;
 	umask(mask);
-	if (!r && group != (gid_t)-1 && (chown(path, (uid_t)-1, group) < 0 || chmod(path, 0660) < 0))
+	if (!r && group != (gid_t)-1 &&
+	    (chown(path, (uid_t)-1, group) < 0 || chmod(path, 0660) < 0))
 		r = -errno;
 	if (!r && listen(fd, VW_CONTROL_CLIENTS_MAX) < 0)
 		r = -errno;
@@ -339,9 +343,9 @@ int vw_control_open(struct vw_loop *loop, const char *run_dir, gid_t group,
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct vw_control){ .loop = loop, .fd = -1, .group = group, .cmds = cmds, .arg = arg };
+	*c = (struct vw_control){.loop = loop, .fd = -1, .group = group, .cmds = cmds, .arg = arg};
 	for (size_t i = 0; i < VW_CONTROL_CLIENTS_MAX; i++)
-		c->clients[i] = (struct client){ .c = c, .fd = -1 };
+		c->clients[i] = (struct client){.c = c, .fd = -1};
 	r = snprintf(c->path, sizeof(c->path), "%s/control.sock", run_dir);
 	if (r < 0 || (size_t)r >= sizeof(c->path)) {
 		vw_error(d, NULL, "the folder's name is too long for a socket: %s", run_dir);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The Unix socket that operators ask the agent through: one JSON object a line each way. Who may ask is
- * decided here, by the peer's credentials; what is answered comes from a table of commands. */
+/* The Unix socket that operators ask the agent through: one JSON object a line each way. Who may
+ * ask is decided here, by the peer's credentials; what is answered comes from a table of commands.
+ */
 #ifndef VETHWALL_AGENT_CONTROL_H
 #define VETHWALL_AGENT_CONTROL_H
 
@@ -11,8 +12,8 @@
 #include "vethwall/loop.h"
 
 #define VW_CONTROL_CLIENTS_MAX 16
-#define VW_CONTROL_LINE_MAX (64u << 10)   /* bytes of a request */
-#define VW_CONTROL_IDLE_MS 10000          /* a client that says or takes nothing this long is dropped */
+#define VW_CONTROL_LINE_MAX (64u << 10) /* bytes of a request */
+#define VW_CONTROL_IDLE_MS 10000 /* a client that says or takes nothing this long is dropped */
 
 /* Who asks, as the kernel says. */
 struct vw_control_peer {
@@ -29,8 +30,9 @@ struct vw_control_cmd {
 };
 
 struct vw_control;
-/* Listens on RUN_DIR/control.sock (the folder exists; a socket that is there already is replaced, the
- * caller holds the lock). group: gid that may read, or (gid_t)-1. cmds ends with a NULL name. */
+/* Listens on RUN_DIR/control.sock (the folder exists; a socket that is there already is replaced,
+ * the caller holds the lock). group: gid that may read, or (gid_t)-1. cmds ends with a NULL name.
+ */
 int vw_control_open(struct vw_loop *loop, const char *run_dir, gid_t group,
 		    const struct vw_control_cmd *cmds, void *arg, struct vw_control **ret,
 		    struct vw_diag *d);
@@ -42,7 +44,7 @@ json_t *vw_control_error(const char *fmt, ...) __attribute__((format(printf, 1, 
 /* The entries as an array of {"severity", "file", "line", "col", "message"}. */
 json_t *vw_control_diagnostics(const struct vw_diag *d);
 /* Decides and answers one request line: what the socket does with it, without the socket. */
-json_t *vw_control_answer(const struct vw_control_cmd *cmds, void *arg, const char *line, size_t len,
-			  const struct vw_control_peer *peer);
+json_t *vw_control_answer(const struct vw_control_cmd *cmds, void *arg, const char *line,
+			  size_t len, const struct vw_control_peer *peer);
 
 #endif

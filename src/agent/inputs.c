@@ -47,7 +47,8 @@ static int dns_add(addr_list *list, const struct vw_addr *a)
 	return vw_vec_push(list, *a, DNS_MAX);
 }
 
-/* The node's own resolvers. Those on loopback are behind a host address as a container sees them. */
+/* The node's own resolvers. Those on loopback are behind a host address as a container sees them.
+ */
 static int dns_of_node(addr_list *list)
 {
 	_cleanup_free_ char *text = NULL;

@@ -24,8 +24,8 @@ void vw_naming_done(struct vw_naming *n)
 
 static int add_workload(struct vw_naming *n, const struct vw_workload *w)
 {
-	struct naming_workload k = { .service = strdup(w->service),
-				     .image = w->image ? strdup(w->image) : NULL };
+	struct naming_workload k = {.service = strdup(w->service),
+				    .image = w->image ? strdup(w->image) : NULL};
 	size_t at = n->workloads.n;
 	int r;
 
@@ -40,17 +40,17 @@ static int add_workload(struct vw_naming *n, const struct vw_workload *w)
 	}
 	vw_vec_foreach (i, &w->ifaces) {
 		vw_vec_foreach (ip, &i->ips) {
-			struct naming_addr e = { .addr = *ip, .workload = at };
+			struct naming_addr e = {.addr = *ip, .workload = at};
 
 			if (!r)
 				r = vw_vec_push(&n->addrs, e, ADDRS_MAX);
 		}
 	}
 	vw_vec_foreach (p, &w->published) {
-		struct naming_port e = { .host = p->host_addr,
-					 .proto = p->proto,
-					 .port = p->host_port,
-					 .workload = at };
+		struct naming_port e = {.host = p->host_addr,
+					.proto = p->proto,
+					.port = p->host_port,
+					.workload = at};
 
 		if (!r)
 			r = vw_vec_push(&n->ports, e, VW_OWNERS_MAX);
@@ -77,7 +77,7 @@ static int add_veths(struct vw_naming *n, const struct vw_world *world, const st
 
 	for (size_t w = 0; w < world->workloads.n; w++) {
 		vw_vec_foreach (i, &world->workloads.v[w].ifaces) {
-			struct claim e = { .ifindex = i->ifindex, .workload = w };
+			struct claim e = {.ifindex = i->ifindex, .workload = w};
 
 			if (!r && i->ifindex)
 				r = vw_vec_push(&claims, e, VW_OWNERS_MAX);
@@ -86,11 +86,11 @@ static int add_veths(struct vw_naming *n, const struct vw_world *world, const st
 	if (claims.n)
 		qsort(claims.v, claims.n, sizeof(*claims.v), claim_cmp);
 	vw_vec_foreach (w, &c->walls) {
-		struct claim key = { .ifindex = w->ifindex };
-		struct claim *at = claims.n ? bsearch(&key, claims.v, claims.n, sizeof(key), claim_cmp) :
-					      NULL;
-		struct naming_veth v = { .ifindex = w->ifindex,
-					 .workload = at ? at->workload : NOBODY };
+		struct claim key = {.ifindex = w->ifindex};
+		struct claim *at =
+			claims.n ? bsearch(&key, claims.v, claims.n, sizeof(key), claim_cmp) : NULL;
+		struct naming_veth v = {.ifindex = w->ifindex,
+					.workload = at ? at->workload : NOBODY};
 
 		memcpy(v.dev, w->dev, sizeof(v.dev));
 		if (!r)
@@ -111,7 +111,7 @@ static int add_node(struct vw_naming *n, const struct vw_world *world)
 	int r = 0;
 
 	vw_vec_foreach (h, &world->host) {
-		struct naming_addr e = { .addr = *h, .workload = NOBODY };
+		struct naming_addr e = {.addr = *h, .workload = NOBODY};
 
 		if (!r)
 			r = vw_vec_push(&n->addrs, e, ADDRS_MAX);
@@ -156,21 +156,23 @@ static int veth_cmp(const void *key, const void *v)
 /* The address's only owner, or NULL. */
 static const struct naming_addr *owner(const struct vw_naming *n, const struct vw_addr *a)
 {
-	struct naming_addr key = { .addr = *a };
+	struct naming_addr key = {.addr = *a};
 	const struct naming_addr *e, *end = n->addrs.v + n->addrs.n;
 
 	e = n->addrs.n ? bsearch(&key, n->addrs.v, n->addrs.n, sizeof(key), addr_cmp) : NULL;
 	if (!e)
 		return NULL;
-	if ((e > n->addrs.v && vw_addr_eq(&e[-1].addr, a)) || (e + 1 < end && vw_addr_eq(&e[1].addr, a)))
+	if ((e > n->addrs.v && vw_addr_eq(&e[-1].addr, a)) ||
+	    (e + 1 < end && vw_addr_eq(&e[1].addr, a)))
 		return NULL;
 	return e;
 }
 
 static bool is_metadata(const struct vw_addr *a)
 {
-	static const struct vw_addr v4 = { .family = 4, .b = { 169, 254, 169, 254 } };
-	static const struct vw_addr v6 = { .family = 6, .b = { 0xfd, 0x00, 0x0e, 0xc2, [14] = 2, 0x54 } };
+	static const struct vw_addr v4 = {.family = 4, .b = {169, 254, 169, 254}};
+	static const struct vw_addr v6 = {.family = 6,
+					  .b = {0xfd, 0x00, 0x0e, 0xc2, [14] = 2, 0x54}};
 
 	return vw_addr_eq(a, &v4) || vw_addr_eq(a, &v6);
 }
@@ -199,7 +201,8 @@ static size_t published(const struct vw_naming *n, const struct vw_tuple *t)
 	return NOBODY;
 }
 
-static void name_peer(const struct vw_naming *n, const struct vw_tuple *t, struct vw_flow_names *ret)
+static void name_peer(const struct vw_naming *n, const struct vw_tuple *t,
+		      struct vw_flow_names *ret)
 {
 	bool sent = t->code & VW_CODE_EGRESS;
 	const struct vw_addr *a = sent ? &t->dst : &t->src;

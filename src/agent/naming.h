@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names for the ends of denied flows, and for what decided. It keeps copies from the world as it was
- * enforced: the last counters of a wall are read when its workload has already left the world. */
+/* Names for the ends of denied flows, and for what decided. It keeps copies from the world as it
+ * was enforced: the last counters of a wall are read when its workload has already left the world.
+ */
 #ifndef VETHWALL_AGENT_NAMING_H
 #define VETHWALL_AGENT_NAMING_H
 
@@ -32,8 +33,8 @@ struct naming_port {
 
 struct vw_naming {
 	VW_VEC(struct naming_workload) workloads;
-	VW_VEC(struct naming_veth) veths;  /* sorted by ifindex */
-	VW_VEC(struct naming_addr) addrs;  /* sorted; an address of two workloads names neither */
+	VW_VEC(struct naming_veth) veths; /* sorted by ifindex */
+	VW_VEC(struct naming_addr) addrs; /* sorted; an address of two workloads names neither */
 	VW_VEC(struct naming_port) ports;
 	VW_VEC(struct vw_addr) dns;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sd_notify(3) without libsystemd: the protocol is one datagram of VAR=VALUE lines to an AF_UNIX socket,
- * whose name is a path, or abstract when it begins with '@'. */
+/* sd_notify(3) without libsystemd: the protocol is one datagram of VAR=VALUE lines to an AF_UNIX
+ * socket, whose name is a path, or abstract when it begins with '@'. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@
 int vw_notify(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	size_t len;
 	ssize_t n;
 	int fd;

@@ -3,8 +3,8 @@
 #ifndef VETHWALL_AGENT_NOTIFY_H
 #define VETHWALL_AGENT_NOTIFY_H
 
-/* Sends state ("READY=1", "RELOADING=1\nMONOTONIC_USEC=...", "STOPPING=1") to $NOTIFY_SOCKET. 0 when it
- * was sent or when nobody listens, else -errno. */
+/* Sends state ("READY=1", "RELOADING=1\nMONOTONIC_USEC=...", "STOPPING=1") to $NOTIFY_SOCKET. 0
+ * when it was sent or when nobody listens, else -errno. */
 int vw_notify(const char *state);
 /* RELOADING=1 with the time that systemd wants beside it since 253. */
 int vw_notify_reloading(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The one place that changes the kernel: dirty -> compile -> difference -> commit, all of it or nothing,
- * again with backoff until it is done. What failed is not remembered but read anew: after a commit that
- * went wrong the table itself says what is in force. */
+/* The one place that changes the kernel: dirty -> compile -> difference -> commit, all of it or
+ * nothing, again with backoff until it is done. What failed is not remembered but read anew: after
+ * a commit that went wrong the table itself says what is in force. */
 #include <malloc.h>
 #include <string.h>
 
@@ -91,8 +91,8 @@ static int compile(struct vw_agent *a, struct vw_compiled *ret)
 	return r;
 }
 
-/* The change from what is in force; *ret_unknown when that had to be read from the kernel and there was
- * something. */
+/* The change from what is in force; *ret_unknown when that had to be read from the kernel and there
+ * was something. */
 static int difference(struct vw_agent *a, const struct vw_compiled *now, struct vw_change *ret,
 		      bool *ret_unknown, struct vw_diag *d)
 {
@@ -140,10 +140,10 @@ static int report_of(const struct vw_compiled *c, const struct vw_wall *w, struc
 	vw_ruleset_sort(&r);
 	vw_wall_set_name(w->ifindex, 'd', 4, name4);
 	vw_wall_set_name(w->ifindex, 'd', 6, name6);
-	*ret = (struct reported){ .ifindex = w->ifindex,
-				  .spec = w->spec,
-				  .has4 = vw_ruleset_set(&r, name4) != NULL,
-				  .has6 = vw_ruleset_set(&r, name6) != NULL };
+	*ret = (struct reported){.ifindex = w->ifindex,
+				 .spec = w->spec,
+				 .has4 = vw_ruleset_set(&r, name4) != NULL,
+				 .has6 = vw_ruleset_set(&r, name6) != NULL};
 	return 0;
 }
 
@@ -187,7 +187,7 @@ static void report_walls(struct vw_agent *a)
 	size_t known = e->reported.n;
 
 	vw_vec_foreach (w, &e->now.walls) {
-		struct reported r = { .ifindex = w->ifindex };
+		struct reported r = {.ifindex = w->ifindex};
 
 		if (known && bsearch(&r, e->reported.v, known, sizeof(r), reported_cmp))
 			continue;
@@ -215,7 +215,8 @@ static int commit(struct vw_agent *a, struct vw_change *c, size_t *ret_ops, stru
 }
 
 /* now is in force, but for the walls that the change left for later. */
-static void settle(struct vw_agent *a, struct vw_compiled *now, struct vw_change *change, bool unknown)
+static void settle(struct vw_agent *a, struct vw_compiled *now, struct vw_change *change,
+		   bool unknown)
 {
 	struct enforced *e = &a->enforced;
 	int r;
@@ -300,9 +301,6 @@ static void announce(struct vw_agent *a)
 			else
 				open++;
 		}
-		if (w->unenforceable)
-			vw_warn("%s/%s is not protected: %s", w->namespace_, w->name,
-				w->unenforceable);
 	}
 	vw_info("ready: %zu workloads, %zu walls, %zu interfaces not enforced, %zu veths held, %zu "
 		"policies",

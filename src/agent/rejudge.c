@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which walls to look at, and what becomes of their flows. An identity whose addresses changed matters
- * to the classes that could have allowed it something; so a container that stops costs a look at the
- * walls of those who could reach it, not at a thousand. */
+/* Which walls to look at, and what becomes of their flows. An identity whose addresses changed
+ * matters to the classes that could have allowed it something; so a container that stops costs a
+ * look at the walls of those who could reach it, not at a thousand. */
 #include <string.h>
 
 #include "agent/change.h"
@@ -11,8 +11,9 @@
 
 #define QUEUE_MAX 65536
 #define MARKS_MAX (1u << 20)
-#define SLICE 16       /* walls a turn: some 2 ms, so that a new container does not wait for it */
-#define LATER_MS 1000  /* between looks for addresses that were nobody's: bounds their share of time */
+#define SLICE 16 /* walls a turn: some 2 ms, so that a new container does not wait for it */
+#define LATER_MS \
+	1000 /* between looks for addresses that were nobody's: bounds their share of time */
 
 typedef VW_VEC(uint32_t) marks;
 
@@ -124,8 +125,8 @@ static uint32_t identity_of(const struct vw_compiled *c, const uint8_t *addr, bo
 	return e ? mark_of(net, e) : v6 ? c->base6 : c->base4;
 }
 
-/* One map, old and now. lost: marks of elements that are gone or have another mark. before: what the
- * addresses of elements under new keys were until now. */
+/* One map, old and now. lost: marks of elements that are gone or have another mark. before: what
+ * the addresses of elements under new keys were until now. */
 static int marks_of_map(const struct vw_compiled *was, const struct vw_set *old,
 			const struct vw_set *now, bool v6, marks *lost, marks *before)
 {
@@ -153,8 +154,8 @@ static int marks_between(const struct vw_compiled *old, const struct vw_compiled
 			 marks *before)
 {
 	const struct vw_set *const maps[][2] = {
-		{ &old->id4, &now->id4 },   { &old->id6, &now->id6 },	{ &old->net4, &now->net4 },
-		{ &old->net6, &now->net6 }, { &old->pub4, &now->pub4 }, { &old->pub6, &now->pub6 },
+		{&old->id4, &now->id4},	  {&old->id6, &now->id6},   {&old->net4, &now->net4},
+		{&old->net6, &now->net6}, {&old->pub4, &now->pub4}, {&old->pub6, &now->pub6},
 	};
 	int r = 0;
 
@@ -172,8 +173,8 @@ static int marks_between(const struct vw_compiled *old, const struct vw_compiled
 enum { SOON = 1, LATER = 2 };
 
 /* What the change means for those under the class, by its name in now. */
-static unsigned class_effect(const struct vw_compiled *old,
-			     const struct vw_class *k, const marks *lost, const marks *before)
+static unsigned class_effect(const struct vw_compiled *old, const struct vw_class *k,
+			     const marks *lost, const marks *before)
 {
 	const struct vw_class *was = vw_compiled_class(old, k->name);
 
@@ -223,8 +224,8 @@ static int walls_by_effect(const struct vw_compiled *old, const struct vw_compil
 	return 0;
 }
 
-int vw_rejudge_walls(const struct vw_compiled *old, const struct vw_compiled *now, vw_ifindexes *soon,
-		     vw_ifindexes *later)
+int vw_rejudge_walls(const struct vw_compiled *old, const struct vw_compiled *now,
+		     vw_ifindexes *soon, vw_ifindexes *later)
 {
 	_cleanup_free_ uint8_t *effects = calloc(now->classes.n + 1, 1);
 	marks lost = {}, before = {};
@@ -271,7 +272,7 @@ static int judge_elem(const struct vw_nft_elem *e, void *arg)
 
 static int rejudge_set(struct vw_rejudge *j, const struct vw_wall *w, int family, size_t *cut)
 {
-	struct lost_keys l = { .c = j->now, .w = w };
+	struct lost_keys l = {.c = j->now, .w = w};
 	char name[VW_NAME_LEN];
 	struct vw_diag d = {};
 	int r;
@@ -372,7 +373,8 @@ void vw_rejudge_done(struct vw_rejudge *j)
 	vw_vec_done(&j->later);
 }
 
-int vw_rejudge_note(struct vw_rejudge *j, const struct vw_compiled *old, const struct vw_compiled *now)
+int vw_rejudge_note(struct vw_rejudge *j, const struct vw_compiled *old,
+		    const struct vw_compiled *now)
 {
 	vw_ifindexes soon = {}, later = {};
 	int r = vw_rejudge_walls(old, now, &soon, &later);

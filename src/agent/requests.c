@@ -10,8 +10,8 @@
 
 static json_t *refused(struct vw_agent *a, const struct vw_diag *d)
 {
-	json_t *answer = vw_control_error("%s: refused, what was in force stays in force",
-					  a->s->policies);
+	json_t *answer =
+		vw_control_error("%s: refused, what was in force stays in force", a->s->policies);
 
 	a->policies_state.failed = true;
 	if (answer)
@@ -67,13 +67,17 @@ json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_cont
 	take_policies(a, &set);
 	if (vw_agent_host_addrs(a, &changed) < 0)
 		vw_err("addresses of the node: out of memory");
-	r = vw_agent_reconcile(a);
+	r = a->runtime_state.synced ? vw_agent_reconcile(a) : 0;
 	vw_notify("READY=1");
+	if (!a->runtime_state.synced)
+		return vw_control_error("the policies were read; they are enforced as soon as the "
+					"runtime has reported what runs");
 	vw_info("reload: %zu policies%s", a->policies.list.n, r < 0 ? ", not yet enforced" : "");
 	if (r < 0)
-		return vw_control_error("the policies were read, but are not enforced: %s; the agent "
-					"goes on trying",
-					a->enforced.error ? a->enforced.error : strerror(-r));
+		return vw_control_error(
+			"the policies were read, but are not enforced: %s; the agent "
+			"goes on trying",
+			a->enforced.error ? a->enforced.error : strerror(-r));
 	return json_pack("{s:b, s:I, s:I, s:I, s:o}", "ok", 1, "policies",
 			 (json_int_t)a->policies.list.n, "files", (json_int_t)a->policies.files.n,
 			 "generation", (json_int_t)a->policies_state.generation, "diagnostics",
@@ -91,7 +95,6 @@ static const char *question_of(const json_t *request, struct vw_question *ret)
 	const char *port = json_string_value(json_object_get(request, "port"));
 	json_int_t family = json_integer_value(json_object_get(request, "family"));
 	const char *why = NULL;
-	struct vw_port p = {};
 
 	*ret = (struct vw_question){
 		.from = json_string_value(json_object_get(request, "from")),
@@ -101,15 +104,7 @@ static const char *question_of(const json_t *request, struct vw_question *ret)
 	};
 	if (!ret->from || !ret->to || !port)
 		return "explain needs \"from\", \"to\" and \"port\"";
-	if (vw_port_parse(port, &p, &why) < 0)
-		return why;
-	if (p.any_proto || p.name || p.lo != p.hi) {
-		free(p.name);
-		return "explain needs one protocol and one port number";
-	}
-	ret->proto = p.proto;
-	ret->port = p.lo;
-	return NULL;
+	return vw_probe_port_parse(port, &ret->proto, &ret->port, &why) < 0 ? why : NULL;
 }
 
 static json_t *explain(void *agent, const json_t *request, const struct vw_control_peer *peer)
@@ -136,8 +131,8 @@ static json_t *explain(void *agent, const json_t *request, const struct vw_contr
 }
 
 const struct vw_control_cmd vw_agent_requests[] = {
-	{ "status", false, vw_agent_status },
-	{ "explain", false, explain },
-	{ "reload", true, vw_agent_reload },
-	{ NULL },
+	{"status", false, vw_agent_status},
+	{"explain", false, explain},
+	{"reload", true, vw_agent_reload},
+	{NULL},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the runtime reports becomes the world. Which veth belongs to whom is attachments.c's; nothing
- * here touches the kernel. */
+/* What the runtime reports becomes the world. Which veth belongs to whom is attachments.c's;
+ * nothing here touches the kernel. */
 #include <string.h>
 
 #include "agent/state.h"
@@ -27,12 +27,12 @@ static struct known *known_add(struct vw_agent *a, const char *id)
 
 	if (k)
 		return k;
-	if (vw_vec_push(&a->known, (struct known){ .nsid = -1 }, VW_WORKLOADS_MAX) < 0)
+	if (vw_vec_push(&a->known, (struct known){.nsid = -1}, VW_WORKLOADS_MAX) < 0)
 		return NULL;
 	while (at > 0 && strcmp(a->known.v[at - 1].id, id) > 0)
 		at--;
 	memmove(a->known.v + at + 1, a->known.v + at, (a->known.n - 1 - at) * sizeof(*a->known.v));
-	a->known.v[at] = (struct known){ .id = strdup(id), .nsid = -1 };
+	a->known.v[at] = (struct known){.id = strdup(id), .nsid = -1};
 	if (a->known.v[at].id)
 		return &a->known.v[at];
 	a->known.n--;
@@ -59,6 +59,16 @@ static void forget(struct vw_agent *a, const char *id)
 		known_remove(a, k);
 }
 
+/* What cannot be walled is said once, and again when the reason changes. */
+static void tell_unenforceable(const struct vw_workload *old, const struct vw_workload *now)
+{
+	if (!now->unenforceable)
+		return;
+	if (old && old->unenforceable && !strcmp(old->unenforceable, now->unenforceable))
+		return;
+	vw_warn("%s/%s is not protected: %s", now->namespace_, now->name, now->unenforceable);
+}
+
 static void sink_put(void *arg, struct vw_workload *w, int pid)
 {
 	struct vw_agent *a = arg;
@@ -68,6 +78,7 @@ static void sink_put(void *arg, struct vw_workload *w, int pid)
 	bool changed = false;
 	int r = -ENOMEM;
 
+	tell_unenforceable(old, w);
 	if (old)
 		vw_attach_keep(old, w);
 	k = id ? known_add(a, id) : NULL;
@@ -136,9 +147,9 @@ static char *copy(const char *s, bool *failed)
 static int network_add(struct vw_agent *a, const struct vw_network *from)
 {
 	bool failed = false;
-	struct vw_network n = { .name = copy(from->name, &failed),
-				.id = copy(from->id, &failed),
-				.driver = copy(from->driver, &failed) };
+	struct vw_network n = {.name = copy(from->name, &failed),
+			       .id = copy(from->id, &failed),
+			       .driver = copy(from->driver, &failed)};
 	int r;
 
 	memcpy(n.bridge, from->bridge, sizeof(n.bridge));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The agent's state, for the files of this room. Inputs (world, policies, links) change by callbacks of
- * the loop and mark the whole dirty; reconcile.c alone brings the kernel to what they say; enforced is
- * what the kernel has acknowledged, and the only thing that may be called protected. */
+/* The agent's state, for the files of this room. Inputs (world, policies, links) change by
+ * callbacks of the loop and mark the whole dirty; reconcile.c alone brings the kernel to what they
+ * say; enforced is what the kernel has acknowledged, and the only thing that may be called
+ * protected. */
 #ifndef VETHWALL_AGENT_STATE_H
 #define VETHWALL_AGENT_STATE_H
 
@@ -22,27 +23,27 @@
 /* What is known of a workload beside the world: the process to find its veths by. */
 struct known {
 	char *id;
-	int pid;   /* 0: unknown */
-	int nsid;  /* of pid; -1: none yet */
+	int pid; /* 0: unknown */
+	int nsid; /* of pid; -1: none yet */
 	bool seen; /* since the last begin() */
 };
 
 struct held {
 	struct vw_held wall; /* what compile takes */
-	int64_t since_ns;    /* CLOCK_MONOTONIC */
+	int64_t since_ns; /* CLOCK_MONOTONIC */
 };
 
 struct runtime_state {
-	bool ok;      /* connected */
+	bool ok; /* connected */
 	bool syncing; /* between begin() and synced() */
-	bool synced;  /* at least once: the world is whole */
+	bool synced; /* at least once: the world is whole */
 	char *text;
 };
 
 struct policies_state {
 	unsigned generation; /* sets taken into force since the start */
-	int64_t loaded_ns;   /* CLOCK_REALTIME */
-	bool failed;         /* the last reload was refused; the set in force is the one before */
+	int64_t loaded_ns; /* CLOCK_REALTIME */
+	bool failed; /* the last reload was refused; the set in force is the one before */
 };
 
 /* A wall whose denied sets are being read. */
@@ -54,12 +55,12 @@ struct reported {
 
 struct enforced {
 	struct vw_compiled now;
-	bool trusted;        /* now is what the kernel has; else the table is read first */
-	bool ready;          /* once: everything found was enforced */
+	bool trusted; /* now is what the kernel has; else the table is read first */
+	bool ready; /* once: everything found was enforced */
 	struct vw_change absent; /* only .absent: walls of now that are not up (yet) */
-	int failures;        /* commits or compiles in a row that went wrong */
-	char *error;         /* of the last, or NULL */
-	int64_t error_ns;    /* CLOCK_REALTIME */
+	int failures; /* commits or compiles in a row that went wrong */
+	char *error; /* of the last, or NULL */
+	int64_t error_ns; /* CLOCK_REALTIME */
 	uint64_t commits;
 	VW_VEC(struct reported) reported; /* sorted by ifindex */
 };
@@ -74,8 +75,8 @@ struct vw_agent {
 	struct vw_control *control;
 	struct vw_timer *reconcile_timer;
 	int lock_fd;
-	bool by_name;     /* the runtime names the veths; else they are found by namespace and MAC */
-	bool owned;       /* nobody else can change the table */
+	bool by_name; /* the runtime names the veths; else they are found by namespace and MAC */
+	bool owned; /* nobody else can change the table */
 	int64_t since_ns; /* CLOCK_REALTIME */
 
 	struct vw_policyset policies;
@@ -83,7 +84,7 @@ struct vw_agent {
 	struct vw_world world;
 	VW_VEC(struct known) known; /* sorted by id */
 	VW_VEC(struct vw_network) networks;
-	VW_VEC(struct held) held;   /* sorted by ifindex */
+	VW_VEC(struct held) held; /* sorted by ifindex */
 	struct runtime_state runtime_state;
 
 	struct enforced enforced;
@@ -118,9 +119,11 @@ struct known *vw_agent_known(struct vw_agent *a, const char *id);
 void vw_agent_sink_done(struct vw_agent *a);
 
 /* inputs.c */
-/* Reads the policies: 0, or -EINVAL with located errors in d; then the set in force is as before. */
+/* Reads the policies: 0, or -EINVAL with located errors in d; then the set in force is as before.
+ */
 int vw_agent_load_policies(struct vw_agent *a, struct vw_diag *d);
-/* Addresses of the node and resolvers into the world: 0 or -errno; *ret_changed whether they differ. */
+/* Addresses of the node and resolvers into the world: 0 or -errno; *ret_changed whether they
+ * differ. */
 int vw_agent_host_addrs(struct vw_agent *a, bool *ret_changed);
 
 /* status.c, requests.c */

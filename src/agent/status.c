@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The agent's state as JSON. Protected is only what an acknowledged wall stands on; whatever else is not
- * enforced or not recorded is said, and why. */
+/* The agent's state as JSON. Protected is only what an acknowledged wall stands on; whatever else
+ * is not enforced or not recorded is said, and why. */
 #include <string.h>
 #include <unistd.h>
 
@@ -83,7 +83,8 @@ struct counts {
 	json_int_t enforced, not_enforced, not_enforceable;
 };
 
-static json_t *workload_json(const struct vw_agent *a, const struct vw_workload *w, struct counts *c)
+static json_t *workload_json(const struct vw_agent *a, const struct vw_workload *w,
+			     struct counts *c)
 {
 	json_t *ifaces = json_array(), *j;
 	bool all = true;
@@ -102,10 +103,10 @@ static json_t *workload_json(const struct vw_agent *a, const struct vw_workload 
 	j = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:b, s:s, s:o}", "id", w->id, "namespace",
 		      w->namespace_, "name", w->name, "service", w->service, "image", w->image,
 		      "paused", w->paused, "state",
-		      w->unenforceable ? "not-enforceable" :
-		      !w->ifaces.n     ? "no-interface" :
-		      all	       ? "enforced" :
-					 "not-enforced",
+		      w->unenforceable ? "not-enforceable"
+		      : !w->ifaces.n   ? "no-interface"
+		      : all	       ? "enforced"
+				       : "not-enforced",
 		      "interfaces", ifaces);
 	if (j && w->unenforceable)
 		json_object_set_new(j, "reason", json_string(w->unenforceable));
@@ -119,11 +120,10 @@ static json_t *held_json(const struct vw_agent *a)
 	vw_vec_foreach (h, &a->held) {
 		const struct vw_wall *w = vw_agent_wall(a, h->wall.ifindex);
 
-		json_array_append_new(
-			list, json_pack("{s:s, s:I, s:b, s:f}", "veth", h->wall.dev, "ifindex",
-					(json_int_t)h->wall.ifindex, "held",
-					w && w->kind == VW_WALL_HOLD, "age",
-					(double)(vw_now_ns() - h->since_ns) / 1e9));
+		json_array_append_new(list, json_pack("{s:s, s:I, s:b, s:f}", "veth", h->wall.dev,
+						      "ifindex", (json_int_t)h->wall.ifindex,
+						      "held", w && w->kind == VW_WALL_HOLD, "age",
+						      (double)(vw_now_ns() - h->since_ns) / 1e9));
 	}
 	return list;
 }
@@ -142,8 +142,8 @@ static json_t *runtime_json(const struct vw_agent *a)
 {
 	const struct runtime_state *s = &a->runtime_state;
 
-	return json_pack("{s:s, s:b, s:b, s:s}", "name", a->s->runtime, "connected", s->ok, "synced",
-			 s->synced, "text", s->text ? s->text : "");
+	return json_pack("{s:s, s:b, s:b, s:s}", "name", a->s->runtime, "connected", s->ok,
+			 "synced", s->synced, "text", s->text ? s->text : "");
 }
 
 static json_t *policies_state_json(const struct vw_agent *a)
@@ -163,9 +163,8 @@ static json_t *policies_state_json(const struct vw_agent *a)
 static bool healthy(const struct vw_agent *a, const struct counts *c,
 		    const struct vw_denied_stats *s)
 {
-	return a->enforced.ready && !a->enforced.error && a->runtime_state.ok &&
-	       !c->not_enforced && !c->not_enforceable && !a->policies_state.failed &&
-	       !s->write_errors;
+	return a->enforced.ready && !a->enforced.error && a->runtime_state.ok && !c->not_enforced &&
+	       !c->not_enforceable && !a->policies_state.failed && !s->write_errors;
 }
 
 json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_control_peer *peer)
@@ -185,17 +184,18 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 	}
 	if (a->enforced.error)
 		error = json_pack("{s:s, s:o, s:i}", "text", a->enforced.error, "time",
-				  time_json(a->enforced.error_ns), "failures", a->enforced.failures);
-	return json_pack("{s:b, s:b, s:b, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, "
-			 "s:I}, s:o, s:o, s:o, s:o, s:I, s:I}",
-			 "ok", 1, "healthy", healthy(a, &c, &stats), "ready", a->enforced.ready,
-			 "version", VW_VERSION, "pid", (int)getpid(), "since",
-			 time_json(a->since_ns), "owned_table", a->owned, "default",
-			 a->s->config.default_deny ? "deny" : "allow", "runtime", runtime_json(a),
-			 "policies", policies_state_json(a), "counts", "workloads",
-			 (json_int_t)a->world.workloads.n, "enforced", c.enforced, "not_enforced",
-			 c.not_enforced, "not_enforceable", c.not_enforceable, "held",
-			 (json_int_t)a->held.n, "workloads", workloads, "held", held_json(a),
-			 "denied", denied_json(&stats), "error", error, "commits",
-			 (json_int_t)a->enforced.commits, "flows_cut", (json_int_t)a->rejudge.cut);
+				  time_json(a->enforced.error_ns), "failures",
+				  a->enforced.failures);
+	return json_pack(
+		"{s:b, s:b, s:b, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, "
+		"s:I}, s:o, s:o, s:o, s:o, s:I, s:I}",
+		"ok", 1, "healthy", healthy(a, &c, &stats), "ready", a->enforced.ready, "version",
+		VW_VERSION, "pid", (int)getpid(), "since", time_json(a->since_ns), "owned_table",
+		a->owned, "default", a->s->config.default_deny ? "deny" : "allow", "runtime",
+		runtime_json(a), "policies", policies_state_json(a), "counts", "workloads",
+		(json_int_t)a->world.workloads.n, "enforced", c.enforced, "not_enforced",
+		c.not_enforced, "not_enforceable", c.not_enforceable, "held", (json_int_t)a->held.n,
+		"workloads", workloads, "held", held_json(a), "denied", denied_json(&stats),
+		"error", error, "commits", (json_int_t)a->enforced.commits, "flows_cut",
+		(json_int_t)a->rejudge.cut);
 }

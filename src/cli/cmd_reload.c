@@ -7,16 +7,17 @@
 #include "cli/control_client.h"
 #include "vethwall/cleanup.h"
 
-static const char help[] =
-	"Usage: vethwall reload [--run-dir DIR]\n"
-	"Asks the agent to read its policy files again and to enforce them, in one transaction. Live\n"
-	"connections that are no longer allowed are cut, and only those. When a file has errors they are\n"
-	"printed and what was in force stays in force.\n\n"
-	"  --run-dir DIR   the agent's folder (/run/vethwall)\n"
-	"  -h, --help      this text\n\n"
-	"Exit: 0 enforced, 1 refused, 2 no agent or no permission.\n\n"
-	"Example:\n"
-	"  vethwall check /etc/vethwall/policies && sudo vethwall reload\n";
+static const char help[] = "Usage: vethwall reload [--run-dir DIR]\n"
+			   "Asks the agent to read its policy files again and to enforce them, in "
+			   "one transaction. Live\n"
+			   "connections that are no longer allowed are cut, and only those. When a "
+			   "file has errors they are\n"
+			   "printed and what was in force stays in force.\n\n"
+			   "  --run-dir DIR   the agent's folder (/run/vethwall)\n"
+			   "  -h, --help      this text\n\n"
+			   "Exit: 0 enforced, 1 refused, 2 no agent or no permission.\n\n"
+			   "Example:\n"
+			   "  vethwall check /etc/vethwall/policies && sudo vethwall reload\n";
 
 static int report(const json_t *answer)
 {
@@ -34,8 +35,8 @@ static int report(const json_t *answer)
 int vw_cmd_reload(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "run-dir", required_argument, NULL, 'r' },
-		{ "help", no_argument, NULL, 'h' },
+		{"run-dir", required_argument, NULL, 'r'},
+		{"help", no_argument, NULL, 'h'},
 		{},
 	};
 	const char *run_dir = "/run/vethwall";

@@ -14,9 +14,12 @@
 
 static const char help[] =
 	"Usage: vethwall run [OPTIONS]\n"
-	"The agent, in the foreground: watches the container runtime, puts a wall on every container's\n"
-	"veth, and records denied flows. Prints one line 'vethwall: ready' when all that it found is\n"
-	"enforced. SIGHUP reads the policies again; SIGTERM ends it and leaves everything enforced.\n\n"
+	"The agent, in the foreground: watches the container runtime, puts a wall on every "
+	"container's\n"
+	"veth, and records denied flows. Prints one line 'vethwall: ready' when all that it found "
+	"is\n"
+	"enforced. SIGHUP reads the policies again; SIGTERM ends it and leaves everything "
+	"enforced.\n\n"
 	"  --config FILE     settings (" CONFIG ", if it is there)\n"
 	"  --runtime R       docker[:SOCKET] (/var/run/docker.sock) or static:FILE\n"
 	"  --policies DIR    policy files (/etc/vethwall/policies)\n"
@@ -38,15 +41,15 @@ struct args {
 static int parse(int argc, char **argv, struct args *a)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "runtime", required_argument, NULL, 'r' },
-		{ "policies", required_argument, NULL, 'p' },
-		{ "run-dir", required_argument, NULL, 'R' },
-		{ "state-dir", required_argument, NULL, 'S' },
-		{ "log-dir", required_argument, NULL, 'L' },
-		{ "teardown", no_argument, NULL, 't' },
-		{ "debug", no_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
+		{"config", required_argument, NULL, 'c'},
+		{"runtime", required_argument, NULL, 'r'},
+		{"policies", required_argument, NULL, 'p'},
+		{"run-dir", required_argument, NULL, 'R'},
+		{"state-dir", required_argument, NULL, 'S'},
+		{"log-dir", required_argument, NULL, 'L'},
+		{"teardown", no_argument, NULL, 't'},
+		{"debug", no_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
 		{},
 	};
 	int o;

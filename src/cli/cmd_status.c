@@ -9,14 +9,16 @@
 
 static const char help[] =
 	"Usage: vethwall status [--run-dir DIR] [--format text|json]\n"
-	"Shows the agent, its runtime and policies, each workload with its interfaces and the policies on\n"
+	"Shows the agent, its runtime and policies, each workload with its interfaces and the "
+	"policies on\n"
 	"each direction, veths that are held, and what could not be enforced or recorded.\n\n"
 	"  --run-dir DIR   the agent's folder (/run/vethwall)\n"
 	"  --format F      text or json\n"
 	"  -h, --help      this text\n\n"
 	"Exit: 0 all is enforced, 1 something is not or is degraded, 2 no agent answers.\n\n"
 	"Example:\n"
-	"  vethwall status --format json | jq '.workloads[] | select(.state != \"enforced\") | .name'\n";
+	"  vethwall status --format json | jq '.workloads[] | select(.state != \"enforced\") | "
+	".name'\n";
 
 static const char *str(const json_t *o, const char *key)
 {
@@ -65,12 +67,12 @@ static void print_head(const json_t *j)
 
 	printf("agent     %s, pid %lld, since %s, %s\n", str(j, "version"), num(j, "pid"),
 	       str(j, "since"),
-	       !yes(j, "ready")	  ? "STARTING" :
-	       yes(j, "healthy") ? "healthy" :
-				   "DEGRADED");
-	printf("table     netdev vethwall, %s\n",
-	       yes(j, "owned_table") ? "owned: nobody else can change it" :
-				       "NOT owned: others can change it");
+	       !yes(j, "ready")	   ? "STARTING"
+	       : yes(j, "healthy") ? "healthy"
+				   : "DEGRADED");
+	printf("table     netdev vethwall, %s\n", yes(j, "owned_table")
+							  ? "owned: nobody else can change it"
+							  : "NOT owned: others can change it");
 	printf("runtime   %s: %s%s%s\n", str(runtime, "name"),
 	       yes(runtime, "connected") ? "connected" : "NOT CONNECTED, what is enforced stays",
 	       *str(runtime, "text") ? "; " : "", str(runtime, "text"));
@@ -149,9 +151,11 @@ static void print_text(const json_t *j)
 	json_array_foreach (workloads, i, e)
 		print_workload(e);
 	json_array_foreach (held, i, e)
-		printf("held      %s (ifindex %lld) for %.1f s: on a managed bridge, but of no known "
+		printf("held      %s (ifindex %lld) for %.1f s: on a managed bridge, but of no "
+		       "known "
 		       "workload%s\n",
-		       str(e, "veth"), num(e, "ifindex"), json_real_value(json_object_get(e, "age")),
+		       str(e, "veth"), num(e, "ifindex"),
+		       json_real_value(json_object_get(e, "age")),
 		       yes(e, "held") ? "" : "; NOT YET HELD");
 }
 
@@ -181,9 +185,9 @@ static int show(const char *run_dir, bool json)
 int vw_cmd_status(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "run-dir", required_argument, NULL, 'r' },
-		{ "format", required_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' },
+		{"run-dir", required_argument, NULL, 'r'},
+		{"format", required_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
 		{},
 	};
 	const char *run_dir = "/run/vethwall", *format = "text";

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The subcommands, one function each. argv[0] is the command's name; each prints its own help on --help
- * or -h (to stdout, exit 0) and returns an exit code as diff(1): VW_EXIT_OK, VW_EXIT_NO, VW_EXIT_TROUBLE.
- * A new command is a line here and a line of the table in cli/main.c. */
+/* The subcommands, one function each. argv[0] is the command's name; each prints its own help on
+ * --help or -h (to stdout, exit 0) and returns an exit code as diff(1): VW_EXIT_OK, VW_EXIT_NO,
+ * VW_EXIT_TROUBLE. A new command is a line here and a line of the table in cli/main.c. */
 #ifndef VETHWALL_CLI_CMDS_H
 #define VETHWALL_CLI_CMDS_H
 
 enum {
-	VW_EXIT_OK = 0,      /* success, nothing to report */
-	VW_EXIT_NO = 1,      /* invalid, differs, denied, degraded */
+	VW_EXIT_OK = 0, /* success, nothing to report */
+	VW_EXIT_NO = 1, /* invalid, differs, denied, degraded */
 	VW_EXIT_TROUBLE = 2, /* usage, or it could not be done */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The asking end of the control socket. Everything is bounded: the request, the answer, and the time
- * that an agent which hangs can keep the caller waiting. */
+/* The asking end of the control socket. Everything is bounded: the request, the answer, and the
+ * time that an agent which hangs can keep the caller waiting. */
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
@@ -23,7 +23,7 @@ static void close_fdp(int *fd)
 static int open_socket(const char *run_dir, struct vw_diag *d)
 {
 	_cleanup_(close_fdp) int fd = -1;
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	int n = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/control.sock", run_dir);
 
 	if (n < 0 || (size_t)n >= sizeof(sa.sun_path)) {
@@ -38,11 +38,13 @@ static int open_socket(const char *run_dir, struct vw_diag *d)
 
 		if (r == -ENOENT || r == -ECONNREFUSED)
 			vw_error(d, NULL,
-				 "no agent answers at %s; start one with 'vethwall run', or name its "
+				 "no agent answers at %s; start one with 'vethwall run', or name "
+				 "its "
 				 "folder with --run-dir",
 				 sa.sun_path);
 		else if (r == -EACCES)
-			vw_error(d, NULL, "%s: only root and members of the log group may ask the agent",
+			vw_error(d, NULL,
+				 "%s: only root and members of the log group may ask the agent",
 				 sa.sun_path);
 		else
 			vw_error(d, NULL, "%s: %s", sa.sun_path, strerror(-r));
@@ -61,7 +63,7 @@ static int64_t now_ms(void)
 
 static int wait_for(int fd, short events, int64_t deadline)
 {
-	struct pollfd p = { .fd = fd, .events = events };
+	struct pollfd p = {.fd = fd, .events = events};
 
 	for (;;) {
 		int64_t left = deadline - now_ms();
@@ -186,9 +188,9 @@ static struct vw_pos place(const json_t *entry)
 	json_int_t line = json_integer_value(json_object_get(entry, "line"));
 	json_int_t col = json_integer_value(json_object_get(entry, "col"));
 
-	return (struct vw_pos){ .file = json_string_value(json_object_get(entry, "file")),
-				.line = line > 0 && line < INT32_MAX ? (unsigned)line : 0,
-				.col = col > 0 && col < INT32_MAX ? (unsigned)col : 0 };
+	return (struct vw_pos){.file = json_string_value(json_object_get(entry, "file")),
+			       .line = line > 0 && line < INT32_MAX ? (unsigned)line : 0,
+			       .col = col > 0 && col < INT32_MAX ? (unsigned)col : 0};
 }
 
 void vw_control_print_error(const json_t *answer)
@@ -204,8 +206,8 @@ void vw_control_print_error(const json_t *answer)
 		const char *text = json_string_value(json_object_get(e, "message"));
 		struct vw_pos pos = place(e);
 
-		vw_diag_add(&d, severity && !strcmp(severity, "warning") ? VW_WARNING : VW_ERROR, &pos,
-			    NULL, "%s", text ? text : "");
+		vw_diag_add(&d, severity && !strcmp(severity, "warning") ? VW_WARNING : VW_ERROR,
+			    &pos, NULL, "%s", text ? text : "");
 	}
 	if (error)
 		vw_error(&d, NULL, "%s", error);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Asks the running agent: one JSON object a line each way over RUN_DIR/control.sock.
  *
- * Request: {"cmd": "status" | "reload" | "explain", ...}. explain takes "from" and "to" (as on the command
- * line) and "port" ("tcp/5432"); its answer's "verdict" object is what the offline form prints.
- * Answer: {"ok": true, ...} or {"ok": false, "error": "why", "diagnostics": [{"severity", "file", "line",
- * "col", "message"}...]}. */
+ * Request: {"cmd": "status" | "reload" | "explain", ...}. explain takes "from" and "to" (as on the
+ * command line) and "port" ("tcp/5432"); its answer's "verdict" object is what the offline form
+ * prints. Answer: {"ok": true, ...} or {"ok": false, "error": "why", "diagnostics": [{"severity",
+ * "file", "line", "col", "message"}...]}. */
 #ifndef VETHWALL_CLI_CONTROL_CLIENT_H
 #define VETHWALL_CLI_CONTROL_CLIENT_H
 
@@ -13,11 +13,11 @@
 #include "vethwall/diag.h"
 
 #define VW_CONTROL_REQUEST_MAX (64u << 10) /* bytes of one request line */
-#define VW_CONTROL_ANSWER_MAX (64u << 20)  /* of one answer line */
+#define VW_CONTROL_ANSWER_MAX (64u << 20) /* of one answer line */
 
-/* Sends the request and waits for the answer, whatever its "ok" says (caller: json_decref). On failure
- * -errno, with words in d: -ENOENT and -ECONNREFUSED: no agent there; -EACCES: the caller is not of its
- * group; -EPROTO: not an answer; -ETIMEDOUT. */
+/* Sends the request and waits for the answer, whatever its "ok" says (caller: json_decref). On
+ * failure -errno, with words in d: -ENOENT and -ECONNREFUSED: no agent there; -EACCES: the caller
+ * is not of its group; -EPROTO: not an answer; -ETIMEDOUT. */
 int vw_control_ask(const char *run_dir, const json_t *request, json_t **ret, struct vw_diag *d);
 /* Prints the answer's "diagnostics", or else its "error", to stderr. */
 void vw_control_print_error(const json_t *answer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From argv to a subcommand: one table drives dispatch, usage and suggestions. It knows no command's
- * options; those are their own. */
+/* From argv to a subcommand: one table drives dispatch, usage and suggestions. It knows no
+ * command's options; those are their own. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,12 +12,13 @@ static const struct cmd {
 	const char *name, *args, *help;
 	int (*fn)(int argc, char **argv);
 } cmds[] = {
-	{ "run", "[OPTIONS]", "enforce: the agent, in the foreground", vw_cmd_run },
-	{ "check", "PATH...", "validate policy files and folders", vw_cmd_check },
-	{ "explain", "--from A --to B --port P", "who decides a connection, and how", vw_cmd_explain },
-	{ "status", "[--format json]", "what is enforced, and what is not", vw_cmd_status },
-	{ "reload", "", "put edited policy files in force", vw_cmd_reload },
-	{ "flows", "[FILTERS]", "review denied flows", vw_cmd_flows },
+	{"run", "[OPTIONS]", "enforce: the agent, in the foreground", vw_cmd_run},
+	{"check", "PATH...", "validate policy files and folders", vw_cmd_check},
+	{"explain", "--from A --to B --port P", "who decides a connection, and how",
+	 vw_cmd_explain},
+	{"status", "[--format json]", "what is enforced, and what is not", vw_cmd_status},
+	{"reload", "", "put edited policy files in force", vw_cmd_reload},
+	{"flows", "[FILTERS]", "review denied flows", vw_cmd_flows},
 };
 
 static void usage(FILE *f)
@@ -27,7 +28,8 @@ static void usage(FILE *f)
 	      f);
 	for (size_t i = 0; i < VW_ARRAY_SIZE(cmds); i++)
 		fprintf(f, "  %-8s %-25s %s\n", cmds[i].name, cmds[i].args, cmds[i].help);
-	fputs("\n'vethwall help COMMAND' tells more, with an example. 'vethwall --version' prints the "
+	fputs("\n'vethwall help COMMAND' tells more, with an example. 'vethwall --version' prints "
+	      "the "
 	      "version.\n"
 	      "Exit: 0 success or nothing to report, 1 no (invalid, denied, degraded), 2 usage or "
 	      "trouble.\n",
@@ -95,7 +97,7 @@ static int unknown(const char *name)
 static int help(int argc, char **argv)
 {
 	const struct cmd *c;
-	char *args[3] = { NULL, (char[]){ "--help" }, NULL };
+	char *args[3] = {NULL, (char[]){"--help"}, NULL};
 
 	if (argc < 2) {
 		usage(stdout);

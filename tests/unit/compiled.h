@@ -16,11 +16,13 @@
 /* Workload n as one of service s<service>. */
 C void c_replica(struct vw_world *world, unsigned n, unsigned service)
 {
-	struct vw_workload w = { .namespace_ = strdup("shop"), .image = strdup("img:1") };
-	struct vw_iface i = { .ifindex = n, .network = strdup("net"), .has_mac = true,
-			      .mac = { { 2, 0, 0, 0, (uint8_t)(n >> 8), (uint8_t)n } } };
-	struct vw_addr a4 = { .family = 4, .b = { 10, 0, (uint8_t)(n >> 8), (uint8_t)n } };
-	struct vw_addr a6 = { .family = 6, .b = { 0xfd, [14] = (uint8_t)(n >> 8), (uint8_t)n } };
+	struct vw_workload w = {.namespace_ = strdup("shop"), .image = strdup("img:1")};
+	struct vw_iface i = {.ifindex = n,
+			     .network = strdup("net"),
+			     .has_mac = true,
+			     .mac = {{2, 0, 0, 0, (uint8_t)(n >> 8), (uint8_t)n}}};
+	struct vw_addr a4 = {.family = 4, .b = {10, 0, (uint8_t)(n >> 8), (uint8_t)n}};
+	struct vw_addr a6 = {.family = 6, .b = {0xfd, [14] = (uint8_t)(n >> 8), (uint8_t)n}};
 
 	assert_true(asprintf(&w.id, "shop/w%u", n) > 0);
 	assert_true(asprintf(&w.name, "w%u", n) > 0);

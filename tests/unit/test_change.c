@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The difference between what is in force and what is wanted touches what differs and nothing else. */
+/* The difference between what is in force and what is wanted touches what differs and nothing else.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

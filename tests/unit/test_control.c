@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The control protocol without and with its socket: nonsense is answered, changes are root's, a client
- * can hold neither the loop nor all the places. */
+/* The control protocol without and with its socket: nonsense is answered, changes are root's, a
+ * client can hold neither the loop nor all the places. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,15 +40,15 @@ static json_t *fn_broken(void *arg, const json_t *request, const struct vw_contr
 }
 
 static const struct vw_control_cmd cmds[] = {
-	{ "show", false, fn_show },
-	{ "change", true, fn_change },
-	{ "broken", false, fn_broken },
-	{ NULL },
+	{"show", false, fn_show},
+	{"change", true, fn_change},
+	{"broken", false, fn_broken},
+	{NULL},
 };
 
 static bool ask(const char *line, bool root, char *error, size_t size)
 {
-	struct vw_control_peer peer = { .pid = 1, .uid = root ? 0 : 1000, .root = root };
+	struct vw_control_peer peer = {.pid = 1, .uid = root ? 0 : 1000, .root = root};
 	json_t *answer = vw_control_answer(cmds, (char *)"arg", line, strlen(line), &peer);
 	bool ok;
 
@@ -100,7 +100,7 @@ static void test_deep(void **state)
 
 static void test_diagnostics(void **state)
 {
-	struct vw_pos pos = { "a.yaml", 3, 7 };
+	struct vw_pos pos = {"a.yaml", 3, 7};
 	struct vw_diag d = {};
 	json_t *list, *e;
 
@@ -146,9 +146,9 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(s->dir));
 	assert_int_equal(vw_loop_new(&s->loop), 0);
 	assert_int_equal(vw_timer_new(s->loop, on_timer, s, &s->timer), 0);
-	assert_int_equal(vw_control_open(s->loop, s->dir, getgid(), cmds, (char *)"arg",
-					 &s->control, &d),
-			 0);
+	assert_int_equal(
+		vw_control_open(s->loop, s->dir, getgid(), cmds, (char *)"arg", &s->control, &d),
+		0);
 	*state = s;
 	return 0;
 }
@@ -167,7 +167,7 @@ static int teardown(void **state)
 
 static int client(const struct server *s)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%.60s/control.sock", s->dir);

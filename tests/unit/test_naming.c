@@ -28,9 +28,10 @@ static struct vw_addr addr(const char *text)
 /* Rules that are never reported have no number. */
 static void logged_policy(struct vw_policyset *set)
 {
-	static const char text[] = "apiVersion: vethwall/v1\nkind: ServicePolicy\n"
-				   "metadata: {name: p2, namespace: shop}\n"
-				   "spec: {service: s2, log: true, ingress: [{from: [{service: s1}]}]}\n";
+	static const char text[] =
+		"apiVersion: vethwall/v1\nkind: ServicePolicy\n"
+		"metadata: {name: p2, namespace: shop}\n"
+		"spec: {service: s2, log: true, ingress: [{from: [{service: s1}]}]}\n";
 	struct vw_diag d = {};
 
 	assert_int_equal(vw_policy_parse(text, sizeof(text) - 1, "p.yaml", set, &d), 0);
@@ -40,7 +41,7 @@ static void logged_policy(struct vw_policyset *set)
 static int setup(void **ps)
 {
 	struct state *s = calloc(1, sizeof(*s));
-	struct vw_published pub = { .proto = IPPROTO_TCP, .host_port = 8080, .container_port = 80 };
+	struct vw_published pub = {.proto = IPPROTO_TCP, .host_port = 8080, .container_port = 80};
 	struct vw_addr host = addr("10.0.0.254"), dns = addr("9.9.9.9");
 
 	*ps = s;
@@ -67,11 +68,15 @@ static int teardown(void **ps)
 	return 0;
 }
 
-static struct vw_flow_names name(const struct state *s, unsigned ifindex, uint32_t code, const char *src,
-				 const char *dst, uint16_t dport)
+static struct vw_flow_names name(const struct state *s, unsigned ifindex, uint32_t code,
+				 const char *src, const char *dst, uint16_t dport)
 {
-	struct vw_tuple t = { .code = code, .src = addr(src), .dst = addr(dst),
-			      .proto = IPPROTO_TCP, .sport = 1, .dport = dport };
+	struct vw_tuple t = {.code = code,
+			     .src = addr(src),
+			     .dst = addr(dst),
+			     .proto = IPPROTO_TCP,
+			     .sport = 1,
+			     .dport = dport};
 	struct vw_flow_names n;
 
 	vw_naming_flow(&s->names, &s->c, ifindex, &t, &n);

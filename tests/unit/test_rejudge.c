@@ -66,8 +66,8 @@ static void test_nothing(void **ps)
 	assert_int_equal(s->soon.n + s->later.n, 0);
 }
 
-/* An address that was nobody's was of the world: who may talk to the world is looked at, later; who may
- * not could have no flow with it. A new wall has no flows. */
+/* An address that was nobody's was of the world: who may talk to the world is looked at, later; who
+ * may not could have no flow with it. A new wall has no flows. */
 static void test_new_workload(void **ps)
 {
 	struct state *s = *ps;
