@@ -84,9 +84,12 @@ static int get_name(const struct nlattr *a, char *ret, size_t size)
 /* Copies the value of one userdata type; false unless it is there with exactly that length. */
 static bool get_udata(const struct nlattr *a, uint8_t type, void *ret, size_t len)
 {
-	const uint8_t *p = a ? mnl_attr_get_payload(a) : NULL;
-	const uint8_t *end = a ? p + mnl_attr_get_payload_len(a) : NULL;
+	const uint8_t *p, *end;
 
+	if (!a)
+		return false;
+	p = mnl_attr_get_payload(a);
+	end = p + mnl_attr_get_payload_len(a);
 	while (end - p >= 2 && end - p - 2 >= p[1]) {
 		if (p[0] == type && p[1] == len) {
 			memcpy(ret, p + 2, len);

@@ -148,7 +148,7 @@ static void put_value(FILE *f, enum form form, const uint8_t *v, size_t len)
 		fputs(vw_proto_str(v[0], buf), f);
 		break;
 	case F_PORT:
-		fprintf(f, "%u", v[0] << 8 | v[1]);
+		fprintf(f, "%d", v[0] << 8 | v[1]);
 		break;
 	case F_IFINDEX:
 		fprintf(f, "%" PRIu32, host);
