@@ -101,6 +101,13 @@ for ip in 10.77.0.12 fd77::c; do
 	t "web does not" denied web tcp/5432 $ip
 	t "nobody reaches another port of it" denied api tcp/80 $ip
 done
+recorded()
+{
+	jq -es --arg from "$1" --arg to "$2" 'any(.[]; .workload == $to and .peer == $from and
+		.policy == "default" and .direction == "ingress" and .packets > 0)' \
+		"$LAB/a/log/denied.jsonl" >/dev/null
+}
+t "what was denied is recorded by name" wait_until 10 recorded shop/web shop/db
 t "a service without a policy is open" allowed web tcp/80 10.77.0.11
 t "replies pass" allowed db udp/53 10.77.0.10
 
