@@ -166,11 +166,27 @@ bool vw_agent_attach_all(struct vw_agent *a)
 	return news;
 }
 
-/* A veth on a bridge of the runtime. One without a master is none: the peer of a container that
- * stops comes back to the host for some 2 ms, under no bridge. */
+static int unsigned_cmp(const void *x, const void *y)
+{
+	const unsigned *a = x, *b = y;
+
+	return (*a > *b) - (*a < *b);
+}
+
+static bool in_list(const unsigned *v, size_t n, unsigned ifindex)
+{
+	return n && bsearch(&ifindex, v, n, sizeof(*v), unsigned_cmp);
+}
+
+/* A veth on a bridge of the runtime, or on one that known workloads are on: whoever appears there
+ * is their neighbour. One without a master is none: the peer of a container that stops comes back
+ * to the host for some 2 ms, under no bridge. */
 static bool managed(const struct vw_agent *a, const struct vw_link *l)
 {
-	return l->veth && vw_attach_network(a->networks.v, a->networks.n, bridge_of(a, l)) != NULL;
+	if (!l->veth || !l->master)
+		return false;
+	return in_list(a->bridges.v, a->bridges.n, l->master) ||
+	       vw_attach_network(a->networks.v, a->networks.n, bridge_of(a, l));
 }
 
 static int held_cmp(const void *x, const void *y)
@@ -187,13 +203,6 @@ static const struct held *held_find(const struct vw_agent *a, unsigned ifindex)
 	if (!a->held.n)
 		return NULL;
 	return bsearch(&key, a->held.v, a->held.n, sizeof(*a->held.v), held_cmp);
-}
-
-static int unsigned_cmp(const void *x, const void *y)
-{
-	const unsigned *a = x, *b = y;
-
-	return (*a > *b) - (*a < *b);
 }
 
 /* ifindexes of all attached interfaces, sorted. */
@@ -221,6 +230,28 @@ static int attached_list(const struct vw_agent *a, unsigned **ret, size_t *ret_n
 	return 0;
 }
 
+/* The bridges of the attached veths. */
+static int bridges_list(struct vw_agent *a, const unsigned *taken, size_t n_taken)
+{
+	size_t n = 0;
+
+	a->bridges.n = 0;
+	for (size_t i = 0; i < n_taken; i++) {
+		const struct vw_link *l = vw_links_get(a->links, taken[i]);
+		int r = l && l->master ? vw_vec_push(&a->bridges, l->master, VW_HELD_MAX) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	if (a->bridges.n)
+		qsort(a->bridges.v, a->bridges.n, sizeof(*a->bridges.v), unsigned_cmp);
+	for (size_t i = 0; i < a->bridges.n; i++)
+		if (!n || a->bridges.v[n - 1] != a->bridges.v[i])
+			a->bridges.v[n++] = a->bridges.v[i];
+	a->bridges.n = n;
+	return 0;
+}
+
 int vw_agent_holds(struct vw_agent *a)
 {
 	__typeof__(a->held) now = {};
@@ -228,19 +259,18 @@ int vw_agent_holds(struct vw_agent *a)
 	size_t n_taken;
 	int r;
 
-	if (!a->s->hold_unknown || !a->networks.n) {
-		vw_vec_done(&a->held);
+	if (!a->s->hold_unknown)
 		return 0;
-	}
 	r = attached_list(a, &taken, &n_taken);
+	if (!r)
+		r = bridges_list(a, taken, n_taken);
 	for (const struct vw_link *l = r < 0 ? NULL : vw_links_next(a->links, NULL); l && !r;
 	     l = vw_links_next(a->links, l)) {
 		const struct held *old = held_find(a, l->ifindex);
 		struct held h = {.wall.ifindex = l->ifindex,
 				 .since_ns = old ? old->since_ns : vw_now_ns()};
 
-		if (!managed(a, l) ||
-		    bsearch(&l->ifindex, taken, n_taken, sizeof(*taken), unsigned_cmp))
+		if (!managed(a, l) || in_list(taken, n_taken, l->ifindex))
 			continue;
 		memcpy(h.wall.dev, l->name, sizeof(h.wall.dev));
 		r = vw_vec_push(&now, h, VW_HELD_MAX);
@@ -260,9 +290,12 @@ int vw_agent_holds(struct vw_agent *a)
 static bool hold_changes(const struct vw_agent *a, const struct vw_link *l)
 {
 	const struct held *h = held_find(a, l->ifindex);
-	bool hold = a->s->hold_unknown && managed(a, l) && !attached(a, l->ifindex);
 
-	return hold != (h != NULL) || (h && strcmp(h->wall.dev, l->name));
+	if (!a->s->hold_unknown)
+		return false;
+	if (attached(a, l->ifindex)) /* its bridge is one of theirs from now on */
+		return h || (l->master && !in_list(a->bridges.v, a->bridges.n, l->master));
+	return managed(a, l) != (h != NULL) || (h && strcmp(h->wall.dev, l->name));
 }
 
 static bool link_gone(struct vw_agent *a, unsigned ifindex)

@@ -84,6 +84,7 @@ struct vw_agent {
 	struct vw_world world;
 	VW_VEC(struct known) known; /* sorted by id */
 	VW_VEC(struct vw_network) networks;
+	VW_VEC(unsigned) bridges; /* that carry an attached veth; sorted */
 	VW_VEC(struct held) held; /* sorted by ifindex */
 	struct runtime_state runtime_state;
 
