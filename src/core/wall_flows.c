@@ -103,6 +103,11 @@ static void icmp_chain(struct wall *w)
 	nftb_end(&w->b, "icmp error");
 }
 
+static void quoted_proto(struct wall *w, uint8_t reg)
+{
+	nftb_payload(&w->b, TH, 8 + (w->f->v == 4 ? 9 : 6), 1, reg);
+}
+
 /* The flow of the packet that an ICMP error quotes. An error goes to the quoted packet's source
  * (RFC 792, RFC 4443 2.4), so the outer destination is taken for it: no error can go to a third
  * party. */
@@ -121,7 +126,7 @@ static void quoted_key(struct wall *w, uint8_t proto, enum wall_tail tail)
 	if (proto)
 		nftb_imm(&w->b, 2 * words, &proto, 1);
 	else
-		nftb_payload(&w->b, TH, ip + (f->v == 4 ? 9 : 6), 1, 2 * words);
+		quoted_proto(w, 2 * words);
 	nftb_payload(&w->b, TH, w->sent ? dport : sport, 2, 2 * words + 1);
 	nftb_payload(&w->b, TH, w->sent ? sport : dport, 2, 2 * words + 2);
 }
@@ -143,7 +148,12 @@ static void icmp_error_chain(struct wall *w)
 		nftb_verdict(&w->b, NFT_RETURN, NULL);
 		nftb_end(&w->b, "quoted header with options");
 	}
+	/* entries that are no flows have protocol numbers that nobody may quote */
+	quoted_proto(w, 0);
+	nftb_lookup(&w->b, "l4ports", 0, false);
 	quoted_rule(w, 0, PORTS, "error about a live flow");
+	quoted_proto(w, 0);
+	nftb_u8(&w->b, 0, NFT_CMP_EQ, w->f->icmp);
 	quoted_rule(w, 0, ICMP_ID, "error about a live echo");
 	if (!w->sent)
 		quoted_rule(w, VW_LIVE_REJECTED, PORTS, "our own rejection");
@@ -167,6 +177,8 @@ void wall_live_rules(struct wall *w)
 	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_TCP);
 	wall_go(w, NFT_JUMP, wall_dir(w, "to", "ti"));
 	nftb_end(&w->b, "tcp");
+	/* other protocols have no ports there: what they carry must not pass for some */
+	wall_has_ports(w, true);
 	refresh_rule(w, 0, PORTS, w->cfg->other_idle_ms, "live flow");
 	wall_l4proto_is(w, NFT_CMP_EQ, w->f->icmp);
 	wall_go(w, NFT_JUMP, wall_dir(w, "po", "pi"));
@@ -198,10 +210,14 @@ void wall_admit_rules(struct wall *w)
 	wall_has_ports(w, false);
 	nftb_mark_set(&w->b, 0);
 	wall_pass(w, "no flow");
-	/* the set is full: the packet is allowed, its answer will have to be on its own merit */
+	/* the set is full: the packet is allowed, its answer will have to be on its own merit; one
+	 * whose transport header is not all there was not judged by it, and is refused */
+	nftb_payload(&w->b, TH, 4, 4, 0);
 	nftb_mark_set(&w->b, VW_CODE_AUDIT | (w->sent ? VW_CODE_EGRESS : 0) | VW_REASON_FULL);
 	wall_go(w, NFT_JUMP, "dc");
 	nftb_end(&w->b, "live-flow set full: count it");
+	nftb_payload(&w->b, TH, 4, 4, 0);
 	nftb_mark_set(&w->b, 0);
 	wall_pass(w, "allowed, but not remembered");
+	wall_refuse(w, VW_REASON_PROTOCOL, "no whole transport header");
 }

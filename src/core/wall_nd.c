@@ -115,6 +115,10 @@ void wall_arp_chain(struct wall *w)
 	snprintf(name, sizeof(name), "arp_%u", w->w->ifindex);
 	nftb_chain(&w->b, name);
 	if (w->w->has_mac) {
+		/* the frame's own source as well: a bridge learns from it who is where */
+		nftb_payload(&w->b, LL, 6, 6, 0);
+		nftb_cmp(&w->b, 0, NFT_CMP_NEQ, w->w->mac.b, 6);
+		wall_counted_drop(w, "arp from another's mac");
 		nftb_payload(&w->b, NH, 8, 6, 0);
 		nftb_cmp(&w->b, 0, NFT_CMP_NEQ, w->w->mac.b, 6);
 		wall_counted_drop(w, "arp of another's mac");
