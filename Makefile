@@ -66,9 +66,13 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# What C tests share.
+$(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c,$(wildcard tests/lib/*.c)))
+	$(call say,AR)rm -f $@ && ar rcs $@ $^
+
 # tests/unit/test_X.c -> BUILD/tests/unit/test_X
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LINK) $(LIBS) $(shell pkg-config --libs cmocka)
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/lib.a $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/tests/lib.a $(LINK) $(LIBS) $(shell pkg-config --libs cmocka)
 
 # Static and without sanitizers: it runs inside containers.
 $(NETPROBE): tests/lib/netprobe.c

@@ -88,6 +88,8 @@ G void g_iface(struct gen *g, struct vw_workload *w, unsigned ifindex)
 	unsigned n = 1 + g_below(g, 3);
 
 	snprintf(i.veth, sizeof(i.veth), "v%u", ifindex);
+	i.has_mac = g_chance(g, 50);
+	i.mac = (struct vw_mac){{2, 0, 0, 0, 0, (uint8_t)ifindex}};
 	for (unsigned k = 0; k < n; k++)
 		assert_int_equal(vw_vec_push(&i.ips, g_own(g, g_chance(g, 50) ? 4 : 6), VW_IPS_MAX),
 				 0);
