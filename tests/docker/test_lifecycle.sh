@@ -81,15 +81,14 @@ t "the first network is disconnected" dk network disconnect one roamer
 t "one interface is left" enforced roamer 1
 t "which is the second" status_is '.workloads[] | select(.name == "roamer") | .interfaces[0].network' two
 
-# Chains stand on just the veths that are there.
+# Chains stand on just the veths that are there. They are named in_IFINDEX and eg_IFINDEX.
 chains_are_those_of_veths()
 {
-	# shellcheck disable=SC2016
 	ns node timeout 30 nft -j list table netdev vethwall |
-		jq -r '.nftables[].chain // empty | select(.hook) | .dev | if type == "array" then .[] else . end' |
-		sort -u >"$LAB/chains"
-	ns node ip -j link show type veth | jq -r '.[].ifname' | grep '^veth' | sort -u >"$LAB/veths"
-	diff "$LAB/chains" "$LAB/veths"
+		jq -r '.nftables[].chain // empty | select(.hook) | .name' | sort >"$LAB/chains"
+	ns node ip -j link show type veth |
+		jq -r '.[] | select(.ifname | startswith("veth")) | "in_\(.ifindex)", "eg_\(.ifindex)"' | sort >"$LAB/veths"
+	[ -s "$LAB/veths" ] && diff "$LAB/chains" "$LAB/veths"
 }
 t "chains stand on the veths that are there" wait_until "$DEADLINE" chains_are_those_of_veths
 t "the stranger is removed" dk rm -f stranger
@@ -132,6 +131,22 @@ for c in onhost onmac; do
 done
 t "the one without a network is not called a failure" status_is \
 	'.workloads[] | select(.name == "alone") | .state | . == "not-enforced"' false
+
+# A veth on a bridge of the engine's that the engine does not speak of.
+intruder()
+{
+	local br
+	br=br-$(dk network inspect -f '{{.Id}}' one | cut -c 1-12)
+	ns_add intruder && ns node ip link add vethintruder type veth peer name eth0 netns "$LAB_ID-intruder" &&
+		ns node ip link set vethintruder master "$br" up && ns intruder ip link set eth0 up &&
+		ns intruder ip addr add 10.88.1.99/24 dev eth0
+}
+t "somebody plugs a veth into the bridge" intruder
+t "it is held" wait_until "$DEADLINE" status_is '.held | map("\(.veth) \(.held)") | join(" ")' "vethintruder true"
+t "nothing passes from it" denied intruder tcp/80 10.88.1.10
+t "nor to the node" denied intruder ping 10.88.1.1
+t "it goes" ns_del intruder
+t "and its hold with it" wait_until "$DEADLINE" status_is '.held | length' 0
 
 # Ten at once.
 many()

@@ -115,7 +115,7 @@ pids_matching()
 {
 	local p
 	for p in /proc/[0-9]*; do
-		case $(tr '\0' ' ' <"$p/cmdline" 2>/dev/null) in
+		case $({ tr '\0' ' ' <"$p/cmdline"; } 2>/dev/null) in
 		*"$1"*) echo "${p#/proc/}" ;;
 		esac
 	done
