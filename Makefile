@@ -45,6 +45,7 @@ TEST_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.py)
 LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
 NETPROBE := $(BUILD)/tests/lib/netprobe
+JUDGE := $(BUILD)/tests/conformance/judge
 PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
 
 Q := $(if $(V),,@)
@@ -84,7 +85,7 @@ check: deps deps-test ## build and run all tests and checks, under the sanitizer
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(JUDGE)
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))

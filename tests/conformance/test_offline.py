@@ -65,12 +65,11 @@ def run(c):
 
 
 def main():
-    folder = os.path.join(HERE, "cases")
-    names = sys.argv[1:] or sorted(f[:-5] for f in os.listdir(folder) if f.endswith(".yaml"))
+    names = sys.argv[1:] or conformance.names()
     failed = total = 0
     print(f"1..{len(names)}")
     for i, name in enumerate(names, 1):
-        count, wrong = run(conformance.load(os.path.join(folder, name + ".yaml")))
+        count, wrong = run(conformance.load_case(name))
         total += count
         failed += bool(wrong)
         print(f"{'not ok' if wrong else 'ok'} {i} - {name}: {count} verdicts")
