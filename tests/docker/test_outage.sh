@@ -128,6 +128,8 @@ named()
 		"$LAB/flows.json" || { head -n 3 "$LAB/flows.json"; return 1; }
 }
 t "both ends and the policy are named" named
+t "status still tells of the broken file" status_is .policies.refused true
+t "a reload of the good ones is taken" vw agent reload
 t "status is healthy" wait_until "$DEADLINE" status_is .healthy true
 t "the agent stops in order" agent_stop agent
 tap_done
