@@ -27,7 +27,7 @@ CFLAGS ?= -O2 -g
 # pkg-config is asked once, when something is compiled: `make deps` may have come before.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 LIBS = $(eval LIBS := $$(shell pkg-config --libs $(PKGS)))$(LIBS)
-BASE_FLAGS := -std=gnu17 -Iinclude -Isrc -D_GNU_SOURCE -DVW_VERSION='"$(VERSION)"' \
+BASE_FLAGS := -std=gnu17 -Iinclude -Isrc -iquote . -D_GNU_SOURCE -DVW_VERSION='"$(VERSION)"' \
 	-DVW_SYSCONFDIR='"$(SYSCONFDIR)/vethwall"'
 ALL_CFLAGS = $(BASE_FLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(PKG_CFLAGS)
 ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
