@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The state machine against a kernel that is a counter: what is called enforced, what a failed
+ * commit leaves, and in which order the parts are told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "agent/state.h"
+#include "compiled.h"
+
+/* The fake kernel. */
+static struct {
+	int fail; /* this many commits are refused */
+	size_t commits, dumps, ops;
+	size_t base_added, base_deleted;
+	char order[64]; /* w: wall reported, g: wall gone, c: commit, F: flush */
+} k;
+
+static void mark(char c)
+{
+	size_t n = strlen(k.order);
+
+	if (n + 1 < sizeof(k.order))
+		k.order[n] = c;
+}
+
+int vw_nft_open(struct vw_nft **ret, struct vw_diag *d)
+{
+	(void)ret;
+	(void)d;
+	return -ENOSYS;
+}
+
+void vw_nft_free(struct vw_nft **n)
+{
+	(void)n;
+}
+
+int vw_nft_claim(struct vw_nft *n, bool *ret_owned, struct vw_diag *d)
+{
+	(void)n;
+	(void)ret_owned;
+	(void)d;
+	return -ENOSYS;
+}
+
+int vw_nft_commit(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d)
+{
+	(void)n;
+	if (k.fail) {
+		k.fail--;
+		vw_error(d, NULL, "refused on purpose");
+		return -EINVAL;
+	}
+	mark('c');
+	k.commits++;
+	k.ops += ops->list.n;
+	vw_vec_foreach (op, &ops->list) {
+		k.base_added += op->type == VW_OP_ADD_CHAIN && op->chain->base;
+		k.base_deleted += op->type == VW_OP_DEL_CHAIN && op->chain->base;
+	}
+	return 0;
+}
+
+int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d)
+{
+	(void)n;
+	(void)ops;
+	(void)d;
+	return -ENOSYS;
+}
+
+int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d)
+{
+	(void)n;
+	(void)ret;
+	(void)d;
+	k.dumps++;
+	return 0;
+}
+
+int vw_nft_dump_set(struct vw_nft *n, const char *set,
+		    int (*cb)(const struct vw_nft_elem *e, void *arg), void *arg)
+{
+	(void)n;
+	(void)set;
+	(void)cb;
+	(void)arg;
+	return -ENOENT;
+}
+
+int vw_nft_delete_keys(struct vw_nft *n, const char *set, const uint8_t *keys, size_t klen,
+		       size_t count, struct vw_diag *d)
+{
+	(void)n;
+	(void)set;
+	(void)keys;
+	(void)klen;
+	(void)count;
+	(void)d;
+	return 0;
+}
+
+int vw_nft_chain_counters(struct vw_nft *n, const char *chain, uint64_t (*ret)[2], size_t max)
+{
+	(void)n;
+	(void)chain;
+	(void)ret;
+	(void)max;
+	return 0;
+}
+
+int vw_denied_open(struct vw_loop *loop, struct vw_nft *nft, const struct vw_settings *s,
+		   vw_flow_namer namer, void *arg, struct vw_denied **ret, struct vw_diag *d)
+{
+	(void)loop;
+	(void)nft;
+	(void)s;
+	(void)namer;
+	(void)arg;
+	(void)ret;
+	(void)d;
+	return -ENOSYS;
+}
+
+void vw_denied_free(struct vw_denied **v)
+{
+	(void)v;
+}
+
+void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6)
+{
+	(void)v;
+	(void)ifindex;
+	assert_true(has4);
+	assert_true(has6);
+	mark('w');
+}
+
+void vw_denied_wall_gone(struct vw_denied *v, unsigned ifindex)
+{
+	(void)v;
+	(void)ifindex;
+	mark('g');
+}
+
+void vw_denied_flush(struct vw_denied *v)
+{
+	(void)v;
+	mark('F');
+}
+
+void vw_denied_stats(const struct vw_denied *v, struct vw_denied_stats *ret)
+{
+	(void)v;
+	*ret = (struct vw_denied_stats){};
+}
+
+static struct vw_settings settings;
+
+static int setup(void **state)
+{
+	struct vw_agent *a = calloc(1, sizeof(*a));
+
+	memset(&k, 0, sizeof(k));
+	vw_log_init(VW_LOG_ERR);
+	assert_int_equal(vw_settings_default(&settings), 0);
+	settings.hold_unknown = false;
+	a->s = &settings;
+	a->runtime_state.synced = a->runtime_state.ok = true;
+	assert_int_equal(vw_loop_new(&a->loop), 0);
+	assert_int_equal(vw_timer_new(a->loop, vw_agent_reconcile_timer, a, &a->reconcile_timer),
+			 0);
+	assert_int_equal(vw_rejudge_init(&a->rejudge, a->loop, NULL, &a->enforced.now), 0);
+	for (unsigned n = 1; n <= 3; n++)
+		c_put(&a->world, n);
+	c_policy(&a->policies, 2, "{service: s1}", "tcp/80");
+	*state = a;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct vw_agent *a = *state;
+
+	vw_rejudge_done(&a->rejudge);
+	vw_timer_free(&a->reconcile_timer);
+	vw_loop_free(&a->loop);
+	vw_naming_done(&a->naming);
+	vw_enforced_done(&a->enforced);
+	vw_agent_sink_done(a);
+	vw_world_done(&a->world);
+	vw_policyset_done(&a->policies);
+	vw_settings_done(&settings);
+	free(a);
+	return 0;
+}
+
+static bool enforced(const struct vw_agent *a, const char *id)
+{
+	const struct vw_workload *w = vw_world_find(&a->world, id);
+
+	return w && vw_agent_enforced(a, &w->ifaces.v[0]);
+}
+
+static json_t *status(struct vw_agent *a)
+{
+	json_t *j = vw_agent_status(a, NULL, NULL);
+
+	assert_non_null(j);
+	return j;
+}
+
+static bool healthy(struct vw_agent *a)
+{
+	json_t *j = status(a);
+	bool ok = json_is_true(json_object_get(j, "healthy"));
+
+	json_decref(j);
+	return ok;
+}
+
+static void test_first(void **state)
+{
+	struct vw_agent *a = *state;
+
+	assert_false(enforced(a, "shop/w1"));
+	assert_false(healthy(a));
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_true(enforced(a, "shop/w1"));
+	assert_true(healthy(a));
+	assert_int_equal(k.dumps, 1);
+	assert_int_equal(k.commits, 1);
+	assert_int_equal(k.base_added, 6);
+	assert_string_equal(k.order, "cwww");
+	/* Nothing changed: nothing is sent, and the table is not read again. */
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_int_equal(k.commits, 1);
+	assert_int_equal(k.dumps, 1);
+}
+
+/* Before the runtime has reported everything, the kernel stays as it is. */
+static void test_not_synced(void **state)
+{
+	struct vw_agent *a = *state;
+
+	a->runtime_state.synced = false;
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_int_equal(k.commits + k.dumps, 0);
+	assert_false(enforced(a, "shop/w1"));
+	assert_false(a->enforced.ready);
+}
+
+static void test_failed_commit(void **state)
+{
+	struct vw_agent *a = *state;
+
+	k.fail = 2;
+	assert_true(vw_agent_reconcile(a) < 0);
+	assert_false(enforced(a, "shop/w1"));
+	assert_false(a->enforced.ready);
+	assert_non_null(strstr(a->enforced.error, "refused on purpose"));
+	assert_true(vw_timer_armed(a->reconcile_timer));
+	assert_true(vw_agent_reconcile(a) < 0);
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_true(enforced(a, "shop/w1"));
+	assert_null(a->enforced.error);
+	assert_true(healthy(a));
+}
+
+/* What was there stays enforced, what is new is not called so, and what the kernel has is read
+ * anew. */
+static void test_failed_change(void **state)
+{
+	struct vw_agent *a = *state;
+
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	c_put(&a->world, 4);
+	k.fail = 1;
+	assert_true(vw_agent_reconcile(a) < 0);
+	assert_true(enforced(a, "shop/w1"));
+	assert_false(enforced(a, "shop/w4"));
+	assert_false(healthy(a));
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_true(enforced(a, "shop/w4"));
+	assert_int_equal(k.dumps, 2);
+}
+
+/* The last reading of a wall comes before its sets go. */
+static void test_gone(void **state)
+{
+	struct vw_agent *a = *state;
+
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	memset(k.order, 0, sizeof(k.order));
+	c_remove(&a->world, 3);
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_string_equal(k.order, "gc");
+	assert_int_equal(k.base_deleted, 2);
+	assert_null(vw_agent_wall(a, 3));
+}
+
+/* More new walls than one transaction takes: all are up in the end, and only then ready. */
+static void test_many(void **state)
+{
+	struct vw_agent *a = *state;
+
+	for (unsigned n = 10; n < 10 + 2 * VW_CHANGE_NEW_MAX; n++)
+		c_put(&a->world, n);
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_int_equal(k.commits, 3);
+	assert_int_equal(k.base_added, 2 * (3 + 2 * VW_CHANGE_NEW_MAX));
+	assert_true(enforced(a, "shop/w10"));
+	assert_true(enforced(a, "shop/w137"));
+	assert_true(healthy(a));
+}
+
+/* Under another name than the wall's it is another veth. */
+static void test_renamed(void **state)
+{
+	struct vw_agent *a = *state;
+	struct vw_workload *w;
+
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	w = vw_world_find(&a->world, "shop/w1");
+	(void)snprintf(w->ifaces.v[0].veth, sizeof(w->ifaces.v[0].veth), "other");
+	assert_false(enforced(a, "shop/w1"));
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_true(enforced(a, "shop/w1"));
+}
+
+static void test_unenforceable(void **state)
+{
+	struct vw_agent *a = *state;
+	struct vw_workload *w = vw_world_find(&a->world, "shop/w1");
+	json_t *j, *first;
+
+	w->unenforceable = strdup("host network");
+	w->ifaces.v[0].ifindex = 0;
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_false(healthy(a));
+	j = status(a);
+	first = json_array_get(json_object_get(j, "workloads"), 0);
+	assert_string_equal(json_string_value(json_object_get(first, "state")), "not-enforceable");
+	assert_string_equal(json_string_value(json_object_get(first, "reason")), "host network");
+	json_decref(j);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_synced, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_commit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_change, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renamed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unenforceable, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
