@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Shared objects and classes as rules. Every verdict map yields a mark: first the peer's identity,
  * then the decision code. */
-#include <netinet/in.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdio.h>
@@ -48,18 +47,13 @@ static void byte_sets(struct nftb *b)
 	static const uint8_t error4[] = {3, 11, 12}; /* RFC 792 */
 	static const uint8_t error6[] = {1, 2, 3, 4}; /* RFC 4443 */
 	static const uint8_t nd6[] = {134, 135, 136, 137}; /* RFC 4861 */
-	uint8_t ports[256 + 1];
+	uint8_t ports[256];
 	size_t n = 0;
 
 	for (unsigned p = 0; p < 256; p++)
 		if (vw_proto_has_ports(p))
 			ports[n++] = p;
 	byte_set(b, "l4ports", ports, n);
-	/* whose denied entries have ports, or type and code */
-	ports[n] = IPPROTO_ICMP;
-	byte_set(b, "keyed4", ports, n + 1);
-	ports[n] = IPPROTO_ICMPV6;
-	byte_set(b, "keyed6", ports, n + 1);
 	byte_set(b, "echo4", echo4, sizeof(echo4));
 	byte_set(b, "echo6", echo6, sizeof(echo6));
 	byte_set(b, "error4", error4, sizeof(error4));

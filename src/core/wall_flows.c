@@ -167,7 +167,8 @@ void wall_flow_chains(struct wall *w)
 	tcp_chain(w);
 }
 
-/* In the direction's chain: what belongs to a live flow leaves here. */
+/* In the direction's chain: what belongs to a live flow leaves here. A later fragment whose payload
+ * spells the ports of a live flow leaves as that; its peer may send there anyway. */
 void wall_live_rules(struct wall *w)
 {
 	wall_first_fragment(w);
