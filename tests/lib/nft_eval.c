@@ -231,13 +231,21 @@ static int load(struct run *r, uint8_t reg, size_t at, uint8_t n)
 	return CONTINUE;
 }
 
+/* nft_payload_select_ops() */
+static bool is_fast(const struct vw_expr *x)
+{
+	return (x->len == 1 || x->len == 2 || x->len == 4) && x->offset % x->len == 0;
+}
+
 static int payload(struct run *r, const struct vw_expr *x)
 {
 	if (x->base == NFT_PAYLOAD_LL_HEADER)
 		return load(r, x->reg, x->offset, x->len);
 	if (x->base == NFT_PAYLOAD_NETWORK_HEADER)
 		return load(r, x->reg, r->p.nh + x->offset, x->len);
-	if (!r->p.l4 || r->p.fragoff)
+	/* nft_payload_fast_eval() does not ask whether this is a later fragment, nft_payload_eval()
+	 * does */
+	if (!r->p.l4 || (r->p.fragoff && !is_fast(x)))
 		return BREAK;
 	return load(r, x->reg, r->p.th + x->offset, x->len);
 }

@@ -5,6 +5,7 @@
 #ifndef TESTS_GEN_H
 #define TESTS_GEN_H
 
+#include "vethwall/cleanup.h"
 #include "vethwall/verdict.h"
 
 #define G static inline __attribute__((unused))

@@ -431,7 +431,7 @@ static enum nft_result fragment(struct lab *l, enum who from, enum who to, uint8
 	struct frame f = f_eth(l->w->mac.b, l->v == 4 ? ETH_P_IP : ETH_P_IPV6);
 
 	f_ip(&f, &src, &dst, proto, 64, frag, id);
-	f_l4(&f, 700, dport, 0);
+	f_l4(&f, frag < 8 ? 700 : 0, frag < 8 ? dport : 0, 0); /* later ones have no ports */
 	f_zero(&f, 44);
 	return run(l, from == OWN, &f);
 }
