@@ -12,12 +12,13 @@
 struct vw_capture;
 typedef void (*vw_capture_cb)(const uint8_t *frame, size_t n, void *arg);
 
-/* -EBUSY: someone else listens to the group. -EPERM: CAP_NET_ADMIN is missing. buffer: bytes the kernel
- * may queue for us. */
+/* -EBUSY: someone else listens to the group. -EPERM: CAP_NET_ADMIN is missing. buffer: bytes the
+ * kernel may queue for us. */
 int vw_capture_open(uint16_t group, size_t buffer, struct vw_capture **ret, struct vw_diag *d);
 void vw_capture_free(struct vw_capture **c);
 int vw_capture_fd(const struct vw_capture *c);
-/* Hands over what is there, at most `batches` socket reads; never blocks. Frames handed over, or -errno. */
+/* Hands over what is there, at most `batches` socket reads; never blocks. Frames handed over, or
+ * -errno. */
 int vw_capture_read(struct vw_capture *c, unsigned batches, vw_capture_cb cb, void *arg);
 /* How often the kernel's queue for us overran; each time an unknown number of frames was lost. */
 uint64_t vw_capture_overruns(const struct vw_capture *c);

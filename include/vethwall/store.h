@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files of records on disk: an append-only log of lines in segments (NAME, NAME.1 younger than NAME.2,
- * ...), bounded by size and number, and rotating packet files beside it. They decide nothing about what
- * is written. */
+/* Files of records on disk: an append-only log of lines in segments (NAME, NAME.1 younger than
+ * NAME.2,
+ * ...), bounded by size and number, and rotating packet files beside it. They decide nothing about
+ * what is written. */
 #ifndef VETHWALL_STORE_H
 #define VETHWALL_STORE_H
 
@@ -15,16 +16,16 @@
 #define VW_SEGMENT_NAME 64
 
 struct vw_store_options {
-	const char *dir;        /* made (0750) when missing */
-	const char *name;       /* "denied.jsonl" */
+	const char *dir; /* made (0750) when missing */
+	const char *name; /* "denied.jsonl" */
 	uint64_t segment_bytes; /* a segment that would grow over it is rotated */
-	unsigned segments;      /* kept, with the one being written */
-	gid_t gid;              /* may read; (gid_t)-1: the process's */
+	unsigned segments; /* kept, with the one being written */
+	gid_t gid; /* may read; (gid_t)-1: the process's */
 };
 
 struct vw_store;
-/* Opens for appending and locks the folder: -EBUSY when another agent writes there. An incomplete last
- * line (a crash in the middle of a write) is cut off; *ret_cut tells its bytes. */
+/* Opens for appending and locks the folder: -EBUSY when another agent writes there. An incomplete
+ * last line (a crash in the middle of a write) is cut off; *ret_cut tells its bytes. */
 int vw_store_open(const struct vw_store_options *o, struct vw_store **ret, uint64_t *ret_cut,
 		  struct vw_diag *d);
 void vw_store_free(struct vw_store **s);
@@ -44,19 +45,19 @@ struct vw_segments {
 int vw_segments_open(const char *dir, const char *name, struct vw_segments *ret);
 void vw_segments_done(struct vw_segments *s);
 
-/* Lines of a descriptor, one after the other. A last line without newline is held back until the rest of
- * it has been written. */
+/* Lines of a descriptor, one after the other. A last line without newline is held back until the
+ * rest of it has been written. */
 struct vw_lines {
-	int fd;              /* borrowed */
-	uint64_t number;     /* of the line returned last, from 1 */
+	int fd; /* borrowed */
+	uint64_t number; /* of the line returned last, from 1 */
 	char *buf;
 	size_t cap, start, fill;
-	bool skipping;       /* the rest of a line that was too long */
+	bool skipping; /* the rest of a line that was too long */
 };
 int vw_lines_init(struct vw_lines *l, int fd, size_t line_max);
 void vw_lines_done(struct vw_lines *l);
-/* 1 and a line (without newline, in l's buffer until the next call); 0: no more for now; -EMSGSIZE: one
- * line was longer than allowed and is skipped; other -errno. */
+/* 1 and a line (without newline, in l's buffer until the next call); 0: no more for now; -EMSGSIZE:
+ * one line was longer than allowed and is skipped; other -errno. */
 int vw_lines_next(struct vw_lines *l, const char **ret_line, size_t *ret_n);
 /* Bytes of an incomplete last line, after vw_lines_next() returned 0. */
 size_t vw_lines_torn(const struct vw_lines *l);
@@ -67,9 +68,10 @@ int vw_rotate(int dirfd, const char *name, unsigned segments);
 int vw_store_dir(const char *dir, gid_t gid, struct vw_diag *d); /* a descriptor, or -errno */
 
 struct vw_pcap_file;
-/* Raw IP packets (LINKTYPE_RAW) in classic pcap: every tool opens it. A file that a crash left incomplete
- * is cut after its last whole packet; one that is something else is rotated away. */
-int vw_pcap_file_open(const struct vw_store_options *o, struct vw_pcap_file **ret, struct vw_diag *d);
+/* Raw IP packets (LINKTYPE_RAW) in classic pcap: every tool opens it. A file that a crash left
+ * incomplete is cut after its last whole packet; one that is something else is rotated away. */
+int vw_pcap_file_open(const struct vw_store_options *o, struct vw_pcap_file **ret,
+		      struct vw_diag *d);
 void vw_pcap_file_free(struct vw_pcap_file **p);
 /* caplen bytes of a packet that was len long. */
 int vw_pcap_file_write(struct vw_pcap_file *p, int64_t time_us, const uint8_t *data, size_t caplen,

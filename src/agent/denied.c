@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* When which wall's denied sets are read. An NFLOG sample of a flow that is new makes its wall due at
- * once, one of a flow that was just reported when its next record is; a wall that gains is read again each
- * interval, a quiet one each minute in case news was lost. Reading and writing are in denied_read.c. */
+/* When which wall's denied sets are read. An NFLOG sample of a flow that is new makes its wall due
+ * at once, one of a flow that was just reported when its next record is; a wall that gains is read
+ * again each interval, a quiet one each minute in case news was lost. Reading and writing are in
+ * denied_read.c. */
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
@@ -12,10 +13,10 @@
 #include "vethwall/cleanup.h"
 
 #define CAPTURE_BUFFER (4u << 20) /* the default queue overruns above 5,000 messages/s */
-#define CAPTURE_BATCHES 256       /* socket reads before others get their turn */
-#define NEWS_MS 20                /* from a sample to the reading: one reading for many samples */
-#define SLICE_US 5000             /* of readings before others get their turn */
-#define STAMP_MAX_US 2000000      /* a kernel stamp further off is not believed */
+#define CAPTURE_BATCHES 256 /* socket reads before others get their turn */
+#define NEWS_MS 20 /* from a sample to the reading: one reading for many samples */
+#define SLICE_US 5000 /* of readings before others get their turn */
+#define STAMP_MAX_US 2000000 /* a kernel stamp further off is not believed */
 
 int64_t denied_now_ms(void)
 {
@@ -49,7 +50,7 @@ struct denied_wall *denied_wall_get(const struct vw_denied *v, unsigned ifindex)
 
 struct denied_wall *denied_wall_make(struct vw_denied *v, unsigned ifindex)
 {
-	static const size_t klen[2] = { 24, 48 };
+	static const size_t klen[2] = {24, 48};
 	size_t i = wall_index(v, ifindex);
 	struct denied_wall *w;
 
@@ -121,7 +122,7 @@ static void arm(struct vw_denied *v)
 {
 	int64_t next = DENIED_NEVER, now = denied_now_ms();
 
-	vw_vec_foreach(p, &v->walls) {
+	vw_vec_foreach (p, &v->walls) {
 		if ((*p)->due_ms != DENIED_NEVER && wall_at(*p) < next)
 			next = wall_at(*p);
 	}
@@ -145,7 +146,7 @@ static struct denied_wall *next_due(struct vw_denied *v, int64_t now)
 {
 	struct denied_wall *best = NULL;
 
-	vw_vec_foreach(p, &v->walls) {
+	vw_vec_foreach (p, &v->walls) {
 		struct denied_wall *w = *p;
 
 		if (w->due_ms == DENIED_NEVER || wall_at(w) > now)
@@ -266,7 +267,7 @@ static void on_capture(int fd, uint32_t events, void *arg)
 		return;
 	/* Some wall's news was lost, nobody knows whose. */
 	v->overruns = v->stats.samples_lost = overruns;
-	vw_vec_foreach(p, &v->walls)
+	vw_vec_foreach (p, &v->walls)
 		make_due(v, *p, denied_now_ms() + NEWS_MS);
 }
 
@@ -281,7 +282,8 @@ void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6)
 		vw_err("interface %u: no memory to record its denied flows", ifindex);
 		return;
 	}
-	if (!w->standing && w->restored && (!if_indextoname(ifindex, name) || strcmp(name, w->iface)))
+	if (!w->standing && w->restored &&
+	    (!if_indextoname(ifindex, name) || strcmp(name, w->iface)))
 		denied_forget_counters(v, w);
 	w->standing = true;
 	w->has[0] = has4;
@@ -307,7 +309,7 @@ void vw_denied_wall_gone(struct vw_denied *v, unsigned ifindex)
 
 void vw_denied_flush(struct vw_denied *v)
 {
-	vw_vec_foreach(p, &v->walls) {
+	vw_vec_foreach (p, &v->walls) {
 		if ((*p)->standing)
 			denied_read_wall(v, *p, true);
 		else if ((*p)->due_ms != DENIED_NEVER)
@@ -339,9 +341,10 @@ static int group_of(const char *name, gid_t *ret, struct vw_diag *d)
 
 static int open_files(struct vw_denied *v, const struct vw_settings *s, struct vw_diag *d)
 {
-	struct vw_store_options log = { s->log_dir, DENIED_LOG, s->log_segment_bytes, s->log_segments, 0 };
-	struct vw_store_options pcap = { s->log_dir, DENIED_PCAP, s->pcap_segment_bytes, s->pcap_segments,
-					 0 };
+	struct vw_store_options log = {s->log_dir, DENIED_LOG, s->log_segment_bytes,
+				       s->log_segments, 0};
+	struct vw_store_options pcap = {s->log_dir, DENIED_PCAP, s->pcap_segment_bytes,
+					s->pcap_segments, 0};
 	uint64_t cut = 0;
 	int r = group_of(s->log_group, &log.gid, d);
 
@@ -351,7 +354,8 @@ static int open_files(struct vw_denied *v, const struct vw_settings *s, struct v
 	r = vw_store_open(&log, &v->store, &cut, d);
 	if (!r && cut)
 		vw_diag_add(d, VW_WARNING, NULL, NULL,
-			    "%s/" DENIED_LOG ": the last record was incomplete and has been cut off (%llu bytes); "
+			    "%s/" DENIED_LOG
+			    ": the last record was incomplete and has been cut off (%llu bytes); "
 			    "its packets are counted again",
 			    s->log_dir, (unsigned long long)cut);
 	if (!r)
@@ -414,7 +418,7 @@ void vw_denied_free(struct vw_denied **vp)
 	vw_pcap_file_free(&v->pcap);
 	vw_store_free(&v->store);
 	vw_timer_free(&v->timer);
-	vw_vec_foreach(p, &v->walls)
+	vw_vec_foreach (p, &v->walls)
 		wall_free(v, *p);
 	vw_vec_done(&v->walls);
 	vw_vec_done(&v->batch);

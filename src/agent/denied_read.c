@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One wall's denied sets, read and written down. A reading adds what each element gained to what is
- * pending for its flow; writing turns what is pending into records. Only when the line is in the file is it
- * no longer pending, so a full disk delays records and loses none. Does not know when it is called. */
+ * pending for its flow; writing turns what is pending into records. Only when the line is in the
+ * file is it no longer pending, so a full disk delays records and loses none. Does not know when it
+ * is called. */
 #include <string.h>
 
 #include "agent/denied_state.h"
 #include "vethwall/cleanup.h"
 
-
 #define BATCH_MAX 4096
-#define SLOW_MS 60000      /* a quiet wall is read this often, should news of it have been lost */
-#define STAGGER_MS 16384   /* and walls not all at once */
-#define RETRY_MS 1000      /* after a failed write */
-#define MISSES_MAX 3       /* a dump may skip an element while others come and go */
-#define LINK_HEADER 14     /* the kernel counts it at the egress hook, and not at ingress (tried on 6.18) */
-#define REST_FACTOR 9      /* reading one wall may take a tenth of the time */
+#define SLOW_MS 60000 /* a quiet wall is read this often, should news of it have been lost */
+#define STAGGER_MS 16384 /* and walls not all at once */
+#define RETRY_MS 1000 /* after a failed write */
+#define MISSES_MAX 3 /* a dump may skip an element while others come and go */
+/* Bytes that the kernel counts at the egress hook and not at ingress (tried on 6.18). */
+#define LINK_HEADER 14
+#define REST_FACTOR 9 /* reading one wall may take a tenth of the time */
 
 struct reading {
 	struct vw_denied *v;
@@ -22,8 +23,18 @@ struct reading {
 	int f; /* 0: IPv4, 1: IPv6 */
 	int64_t now_ms, now_us, wall_us;
 	uint64_t packets, bytes; /* gained */
+	uint64_t apart[2]; /* of that, what the counting chain does not see */
 	size_t elements;
 };
+
+/* What is no IP is counted by a rule of the hook itself (core/wall_deny.c). */
+static bool is_foreign(const uint8_t *key)
+{
+	uint32_t code;
+
+	memcpy(&code, key, sizeof(code));
+	return (code & VW_CODE_RULE) == VW_REASON_PROTOCOL;
+}
 
 static uint64_t packet_bytes(uint32_t code, uint64_t packets, uint64_t bytes)
 {
@@ -76,17 +87,21 @@ static int on_elem(const struct vw_nft_elem *e, void *arg)
 	c->sample_us = 0;
 	r->packets += gain;
 	r->bytes += c->pending_bytes - bytes;
+	if (is_foreign(c->key)) {
+		r->apart[0] += gain;
+		r->apart[1] += c->pending_bytes - bytes;
+	}
 	r->v->stats.unwritten_packets += gain;
 	return 0;
 }
 
-/* The chain's counter has everything that was refused, the elements what had room: the rest is overflow.
- * Told when it is certain: the set is full, so that no element can come or go while it is read, or all is
- * quiet. */
+/* The chain's counter has everything that was refused, the elements what had room: the rest is
+ * overflow. Told when it is certain: the set is full, so that no element can come or go while it is
+ * read, or all is quiet. */
 static void note_overflow(struct reading *r, const uint64_t chain[2])
 {
 	struct denied_overflow *o = &r->w->over[r->f];
-	uint64_t gained[2] = { r->packets, r->bytes };
+	uint64_t gained[2] = {r->packets - r->apart[0], r->bytes - r->apart[1]};
 	bool quiet = !r->packets && o->chain[0] == chain[0];
 
 	if (o->based && chain[0] < o->chain[0])
@@ -94,14 +109,16 @@ static void note_overflow(struct reading *r, const uint64_t chain[2])
 	for (int i = 0; i < 2; i++) {
 		o->elems[i] += gained[i];
 		if (!o->based)
-			o->base[i] = (int64_t)chain[i] - (int64_t)o->elems[i] - (int64_t)o->total[i];
+			o->base[i] =
+				(int64_t)chain[i] - (int64_t)o->elems[i] - (int64_t)o->total[i];
 		o->chain[i] = chain[i];
 	}
 	o->based = true;
 	if (!quiet && r->elements < r->v->denied_max)
 		return;
 	for (int i = 0; i < 2; i++) {
-		int64_t over = (int64_t)chain[i] - o->base[i] - (int64_t)o->elems[i] - (int64_t)o->total[i];
+		int64_t over = (int64_t)chain[i] - o->base[i] - (int64_t)o->elems[i] -
+			       (int64_t)o->total[i];
 
 		if (over <= 0)
 			continue;
@@ -121,8 +138,8 @@ struct forgetting {
 	int64_t now_ms;
 };
 
-/* An entry whose element was not in the reading. The element has expired only if its time was over; and
- * a dump may have skipped it, so it is missed a few times before it is forgotten. */
+/* An entry whose element was not in the reading. The element has expired only if its time was over;
+ * and a dump may have skipped it, so it is missed a few times before it is forgotten. */
 static bool is_gone(struct vw_counted *c, void *arg)
 {
 	const struct forgetting *g = arg;
@@ -137,7 +154,7 @@ static bool is_gone(struct vw_counted *c, void *arg)
 /* 0: all elements were seen. */
 static int read_family(struct vw_denied *v, struct denied_wall *w, int f, bool *gained)
 {
-	struct reading r = { .v = v, .w = w, .f = f };
+	struct reading r = {.v = v, .w = w, .f = f};
 	char set[VW_NAME_LEN], chain[VW_NAME_LEN];
 	uint64_t counter[1][2];
 	unsigned held = 0;
@@ -163,8 +180,8 @@ static int read_family(struct vw_denied *v, struct denied_wall *w, int f, bool *
 		note_overflow(&r, counter[0]);
 	}
 	if (w->t[f].n > r.elements)
-		v->entries -= vw_counted_sweep(
-			&w->t[f], is_gone, &(struct forgetting){ w->generation, r.now_ms });
+		v->entries -= vw_counted_sweep(&w->t[f], is_gone,
+					       &(struct forgetting){w->generation, r.now_ms});
 	return 0;
 }
 
@@ -197,11 +214,11 @@ static int flush_batch(struct vw_denied *v, int64_t now_ms)
 		v->batch.n = 0;
 		v->stats.write_errors++;
 		if (vw_ratelimit_ok(&v->said, 1, 60, &held))
-			vw_err("cannot write " DENIED_LOG ": %s; %llu packets wait for it", strerror(-r),
-			       (unsigned long long)v->stats.unwritten_packets);
+			vw_err("cannot write " DENIED_LOG ": %s; %llu packets wait for it",
+			       strerror(-r), (unsigned long long)v->stats.unwritten_packets);
 		return r;
 	}
-	vw_vec_foreach(p, &v->batch) {
+	vw_vec_foreach (p, &v->batch) {
 		struct vw_counted *c = *p;
 		uint32_t code;
 
@@ -218,7 +235,8 @@ static int flush_batch(struct vw_denied *v, int64_t now_ms)
 	return 0;
 }
 
-static int add_line(struct vw_denied *v, const struct vw_flow *f, struct vw_counted *c, int64_t now_ms)
+static int add_line(struct vw_denied *v, const struct vw_flow *f, struct vw_counted *c,
+		    int64_t now_ms)
 {
 	int r = 0;
 
@@ -231,13 +249,13 @@ static int add_line(struct vw_denied *v, const struct vw_flow *f, struct vw_coun
 	return r;
 }
 
-static int write_flow(struct vw_denied *v, const struct denied_wall *w, size_t klen, struct vw_counted *c,
-		      int64_t now_ms)
+static int write_flow(struct vw_denied *v, const struct denied_wall *w, size_t klen,
+		      struct vw_counted *c, int64_t now_ms)
 {
 	int64_t wall_us = vw_wall_ns() / 1000, last_ms = c->gone_ms - DENIED_TIMEOUT_MS;
 	char id[VW_COMMUNITY_ID_LEN];
-	struct vw_flow_names names = { 0 };
-	struct vw_flow f = { .time_us = wall_us, .ifindex = w->ifindex };
+	struct vw_flow_names names = {0};
+	struct vw_flow f = {.time_us = wall_us, .ifindex = w->ifindex};
 
 	if (vw_tuple_decode(c->key, klen, &f.t))
 		return 0;
@@ -257,11 +275,11 @@ static int write_flow(struct vw_denied *v, const struct denied_wall *w, size_t k
 	return add_line(v, &f, c, now_ms);
 }
 
-static int write_overflow(struct vw_denied *v, const struct denied_wall *w, struct denied_overflow *o,
-			  int64_t now_ms)
+static int write_overflow(struct vw_denied *v, const struct denied_wall *w,
+			  struct denied_overflow *o, int64_t now_ms)
 {
-	struct vw_flow f = { .event = VW_FLOW_OVERFLOW, .ifindex = w->ifindex };
-	struct vw_flow_names names = { 0 };
+	struct vw_flow f = {.event = VW_FLOW_OVERFLOW, .ifindex = w->ifindex};
+	struct vw_flow_names names = {0};
 	int r;
 
 	v->namer(v->arg, w->ifindex, &f.t, &names);
@@ -333,7 +351,7 @@ static void drop_batch(struct vw_denied *v)
 
 bool denied_write_pending(struct vw_denied *v, struct denied_wall *w, bool all)
 {
-	struct writing wr = { denied_now_ms(), DENIED_NEVER, all };
+	struct writing wr = {denied_now_ms(), DENIED_NEVER, all};
 	bool ok = !write_wall(v, w, &wr);
 
 	drop_batch(v);
@@ -342,8 +360,8 @@ bool denied_write_pending(struct vw_denied *v, struct denied_wall *w, bool all)
 
 /* ---- one round ---- */
 
-static void plan_next(struct vw_denied *v, struct denied_wall *w, const struct writing *wr, bool gained,
-		      bool failed)
+static void plan_next(struct vw_denied *v, struct denied_wall *w, const struct writing *wr,
+		      bool gained, bool failed)
 {
 	int64_t now = denied_now_ms();
 
@@ -357,7 +375,7 @@ static void plan_next(struct vw_denied *v, struct denied_wall *w, const struct w
 
 void denied_read_wall(struct vw_denied *v, struct denied_wall *w, bool all)
 {
-	struct writing wr = { 0, DENIED_NEVER, all };
+	struct writing wr = {0, DENIED_NEVER, all};
 	int64_t begin = vw_now_ns() / 1000;
 	bool gained = false, failed = false;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What an earlier agent reported, read back from the log's own tail: each record tells the kernel's
- * counter after it, so the last record of a flow is all that is needed to go on without counting anything
- * twice or not at all, also after kill -9. */
+ * counter after it, so the last record of a flow is all that is needed to go on without counting
+ * anything twice or not at all, also after kill -9. */
 #include <string.h>
 
 #include "agent/denied_state.h"
@@ -18,6 +18,19 @@ struct restore {
 	int64_t now_ms, now_us, wall_us;
 };
 
+/* The same number under another name is another interface: what it had is over. */
+static bool take_name(struct vw_denied *v, struct denied_wall *w, const struct vw_str *name)
+{
+	if (!name->s || name->n >= sizeof(w->iface))
+		return false;
+	if (!vw_str_is(name, w->iface)) {
+		denied_forget_counters(v, w);
+		memset(w->iface, 0, sizeof(w->iface));
+		memcpy(w->iface, name->s, name->n);
+	}
+	return true;
+}
+
 static void restore_flow(struct restore *r, const struct vw_flow *f)
 {
 	struct denied_wall *w;
@@ -29,17 +42,8 @@ static void restore_flow(struct restore *r, const struct vw_flow *f)
 	    f->time_us < r->wall_us - TAIL_US)
 		return;
 	w = denied_wall_make(r->v, f->ifindex);
-	if (!w)
+	if (!w || !take_name(r->v, w, &f->in_iface))
 		return;
-	/* The same number under another name is another interface: what it had is over. */
-	if (f->in_iface.n >= sizeof(w->iface))
-		return;
-	if (w->iface[0] && (strncmp(w->iface, f->in_iface.s ? f->in_iface.s : "", f->in_iface.n) ||
-			    w->iface[f->in_iface.n]))
-		denied_forget_counters(r->v, w);
-	memset(w->iface, 0, sizeof(w->iface));
-	if (f->in_iface.n)
-		memcpy(w->iface, f->in_iface.s, f->in_iface.n);
 	c = denied_entry(r->v, &w->t[klen != w->t[0].klen], key);
 	if (!c)
 		return;
@@ -53,7 +57,7 @@ static void restore_flow(struct restore *r, const struct vw_flow *f)
 
 static int restore_segment(struct restore *r, const struct vw_segment *seg, char *buf)
 {
-	_cleanup_(vw_lines_done) struct vw_lines l = { 0 };
+	_cleanup_(vw_lines_done) struct vw_lines l = {0};
 	const char *line;
 	size_t n;
 	int e = vw_lines_init(&l, seg->fd, VW_FLOW_LINE_MAX);
@@ -71,9 +75,9 @@ static int restore_segment(struct restore *r, const struct vw_segment *seg, char
 
 int denied_restore(struct vw_denied *v, const char *dir)
 {
-	_cleanup_(vw_segments_done) struct vw_segments segs = { 0 };
+	_cleanup_(vw_segments_done) struct vw_segments segs = {0};
 	_cleanup_free_ char *buf = malloc(VW_FLOW_LINE_MAX);
-	struct restore r = { .v = v, .wall_us = vw_wall_ns() / 1000, .now_us = vw_now_ns() / 1000 };
+	struct restore r = {.v = v, .wall_us = vw_wall_ns() / 1000, .now_us = vw_now_ns() / 1000};
 	int e = vw_segments_open(dir, DENIED_LOG, &segs);
 
 	if (!buf)
@@ -81,7 +85,7 @@ int denied_restore(struct vw_denied *v, const char *dir)
 	if (e)
 		return e == -ENOENT ? 0 : e;
 	r.now_ms = r.now_us / 1000;
-	vw_vec_foreach(seg, &segs.list) {
+	vw_vec_foreach (seg, &segs.list) {
 		if (seg->mtime_us >= r.wall_us - TAIL_US)
 			e = restore_segment(&r, seg, buf);
 		if (e)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the parts of the denied-flow log share: the walls with their tables of counters, and the three
- * outputs. denied.c decides when a wall is read, denied_read.c reads it and writes records,
+/* What the parts of the denied-flow log share: the walls with their tables of counters, and the
+ * three outputs. denied.c decides when a wall is read, denied_read.c reads it and writes records,
  * denied_restore.c learns from the log what an earlier agent had reported. */
 #ifndef VETHWALL_AGENT_DENIED_STATE_H
 #define VETHWALL_AGENT_DENIED_STATE_H
@@ -14,34 +14,34 @@
 #define DENIED_LOG "denied.jsonl"
 #define DENIED_PCAP "denied.pcap"
 #define DENIED_TIMEOUT_MS (10 * 60 * 1000) /* of the kernel's elements (core/render_wall.c) */
-#define DENIED_ENTRIES_MAX 4000000         /* counters kept over all walls; about 400 MB */
+#define DENIED_ENTRIES_MAX 4000000 /* counters kept over all walls; about 400 MB */
 #define DENIED_WALLS_MAX 65536
-#define DENIED_BUF_BYTES (256u << 10)      /* lines written at once */
+#define DENIED_BUF_BYTES (256u << 10) /* lines written at once */
 #define DENIED_NEVER INT64_MAX
 
 /* What the chain counted but no flow's record holds. */
 struct denied_overflow {
-	bool based;                  /* base is set */
-	int64_t base[2];             /* chain's packets and bytes minus what elements had gained by then */
-	uint64_t chain[2];           /* at the last reading */
-	uint64_t elems[2];           /* gained by elements since */
-	uint64_t total[2];           /* overflow so far */
-	uint64_t pending[2];         /* of that, not reported yet */
+	bool based; /* base is set */
+	int64_t base[2]; /* chain's packets and bytes minus what elements had gained by then */
+	uint64_t chain[2]; /* at the last reading */
+	uint64_t elems[2]; /* gained by elements since */
+	uint64_t total[2]; /* overflow so far */
+	uint64_t pending[2]; /* of that, not reported yet */
 	int64_t first_us;
 };
 
 struct denied_wall {
 	unsigned ifindex;
-	bool standing;               /* in force; else only what could not be written yet */
-	bool restored;               /* counters come from the log, no reading has confirmed them */
-	char iface[IFNAMSIZ];        /* then: its name there */
-	bool has[2];                 /* IPv4, IPv6 */
+	bool standing; /* in force; else only what could not be written yet */
+	bool restored; /* counters come from the log, no reading has confirmed them */
+	char iface[IFNAMSIZ]; /* then: its name there */
+	bool has[2]; /* IPv4, IPv6 */
 	struct vw_counted_table t[2];
 	struct denied_overflow over[2];
 	uint32_t generation;
-	int64_t due_ms;              /* next reading, monotonic */
-	int64_t rest_ms;             /* not before: a flooded wall must not keep the agent busy */
-	int64_t cost_us;             /* of the last reading */
+	int64_t due_ms; /* next reading, monotonic */
+	int64_t rest_ms; /* not before: a flooded wall must not keep the agent busy */
+	int64_t cost_us; /* of the last reading */
 };
 
 struct vw_denied {
@@ -55,15 +55,15 @@ struct vw_denied {
 	struct vw_timer *timer;
 	VW_VEC(struct denied_wall *) walls; /* sorted by ifindex */
 	uint64_t seed[2];
-	uint64_t overruns;           /* of the capture, as handled */
+	uint64_t overruns; /* of the capture, as handled */
 	int64_t interval_ms;
 	uint32_t denied_max;
-	size_t entries;              /* over all walls */
+	size_t entries; /* over all walls */
 	struct vw_denied_stats stats;
-	struct vw_ratelimit said;    /* about writing */
+	struct vw_ratelimit said; /* about writing */
 	struct vw_ratelimit said_pcap;
 	struct vw_ratelimit said_read;
-	char *buf;                   /* lines on their way to the log */
+	char *buf; /* lines on their way to the log */
 	size_t fill;
 	VW_VEC(struct vw_counted *) batch; /* whose records are in buf */
 };
@@ -76,7 +76,8 @@ void denied_wall_drop(struct vw_denied *v, struct denied_wall *w);
 /* Its counters belong to sets that are gone; what is pending stays. */
 void denied_forget_counters(struct vw_denied *v, struct denied_wall *w);
 /* The entry of a key, made if there is room; counts it. */
-struct vw_counted *denied_entry(struct vw_denied *v, struct vw_counted_table *t, const uint8_t *key);
+struct vw_counted *denied_entry(struct vw_denied *v, struct vw_counted_table *t,
+				const uint8_t *key);
 
 /* Reads the wall's sets, writes what is due (all: whatever is pending) and sets w->due_ms. */
 void denied_read_wall(struct vw_denied *v, struct denied_wall *w, bool all);

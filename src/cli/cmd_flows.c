@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `vethwall flows`: the log of denied flows, filtered and listed. Reads the files alone, so it works
- * without the agent and on copies of a log; memory does not grow with the log. */
+/* `vethwall flows`: the log of denied flows, filtered and listed. Reads the files alone, so it
+ * works without the agent and on copies of a log; memory does not grow with the log. */
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
@@ -19,15 +19,19 @@
 #define FOLLOW_NS 200000000
 
 static const char help[] =
-	"Usage: vethwall flows [FILTERS] [--format text|json|csv] [--limit N] [--follow] [--log-dir DIR]\n"
-	"Lists denied and audited flows from the agent's log, oldest first. Each record counts what came\n"
+	"Usage: vethwall flows [FILTERS] [--format text|json|csv] [--limit N] [--follow] "
+	"[--log-dir DIR]\n"
+	"Lists denied and audited flows from the agent's log, oldest first. Each record counts "
+	"what came\n"
 	"since the one before, so sums over records are exact.\n\n"
 	"  --since T            from T on: 2h, 90s, 1d ago, or a time (2026-11-22T14:30:00Z,\n"
 	"                       \"2026-11-22 14:30\" and 14:30 are local)\n"
 	"  --from T, --to T     between two such times\n"
-	"  --workload NAME      the workload at whose interface it was refused: namespace/name, or name\n"
+	"  --workload NAME      the workload at whose interface it was refused: namespace/name, or "
+	"name\n"
 	"  --service NAME       its service\n"
-	"  --peer WHO           the other end: name, service, entity (world, host, ...), address or CIDR\n"
+	"  --peer WHO           the other end: name, service, entity (world, host, ...), address "
+	"or CIDR\n"
 	"  --port P, LO-HI      destination port\n"
 	"  --proto P            tcp, udp, icmp, icmpv6, ... or a number\n"
 	"  --direction D        ingress or egress, as the workload sees it\n"
@@ -64,8 +68,8 @@ struct flows {
 
 static int usage(const char *what, const char *value)
 {
-	fprintf(stderr, "vethwall flows: %s%s%s; see 'vethwall flows --help'\n", what, value ? " " : "",
-		value ? value : "");
+	fprintf(stderr, "vethwall flows: %s%s%s; see 'vethwall flows --help'\n", what,
+		value ? " " : "", value ? value : "");
 	return -1;
 }
 
@@ -86,7 +90,7 @@ static int keep(struct flows *s, const char *line, size_t n)
 		return -ENOMEM;
 	memcpy(copy, line, n);
 	free(k->text);
-	*k = (struct kept_line){ copy, n };
+	*k = (struct kept_line){copy, n};
 	s->next = (s->next + 1) % s->limit;
 	if (s->kept < s->limit)
 		s->kept++;
@@ -149,7 +153,7 @@ static int read_lines(struct flows *s, const char *file, struct vw_lines *l)
 
 static int read_segment(struct flows *s, const struct vw_segment *seg)
 {
-	_cleanup_(vw_lines_done) struct vw_lines l = { 0 };
+	_cleanup_(vw_lines_done) struct vw_lines l = {0};
 	int r = vw_lines_init(&l, seg->fd, VW_FLOW_LINE_MAX);
 
 	return r ? r : read_lines(s, seg->name, &l);
@@ -192,8 +196,8 @@ static bool same_file(int a, int b)
 	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Everything in segs behind the file that t stands on (all of it if that one is gone); t moves to the
- * youngest, which stays open. */
+/* Everything in segs behind the file that t stands on (all of it if that one is gone); t moves to
+ * the youngest, which stays open. */
 static int advance(struct flows *s, struct vw_segments *segs, struct tail *t)
 {
 	size_t from = 0;
@@ -223,7 +227,7 @@ static int advance(struct flows *s, struct vw_segments *segs, struct tail *t)
 
 static int look(struct flows *s, struct tail *t)
 {
-	_cleanup_(vw_segments_done) struct vw_segments segs = { 0 };
+	_cleanup_(vw_segments_done) struct vw_segments segs = {0};
 	int r = vw_segments_open(s->dir, LOG_NAME, &segs);
 
 	return r ? r : advance(s, &segs, t);
@@ -231,7 +235,7 @@ static int look(struct flows *s, struct tail *t)
 
 static int follow(struct flows *s, struct tail *t)
 {
-	const struct timespec pause = { .tv_nsec = FOLLOW_NS };
+	const struct timespec pause = {.tv_nsec = FOLLOW_NS};
 	int r = 0;
 
 	while (!r) {
@@ -245,7 +249,7 @@ static int follow(struct flows *s, struct tail *t)
 
 static int list(struct flows *s)
 {
-	_cleanup_(tail_done) struct tail t = { 0 };
+	_cleanup_(tail_done) struct tail t = {0};
 	int r;
 
 	if (s->limit) {
@@ -271,28 +275,43 @@ static int list(struct flows *s)
 	return VW_EXIT_OK;
 }
 
-enum { OPT_SINCE = 256, OPT_TO, OPT_WORKLOAD, OPT_SERVICE, OPT_PEER, OPT_PORT, OPT_PROTO, OPT_DIRECTION,
-       OPT_POLICY, OPT_EVENT, OPT_LIMIT, OPT_FOLLOW, OPT_UTC, OPT_FORMAT, OPT_LOG_DIR };
+enum {
+	OPT_SINCE = 256,
+	OPT_TO,
+	OPT_WORKLOAD,
+	OPT_SERVICE,
+	OPT_PEER,
+	OPT_PORT,
+	OPT_PROTO,
+	OPT_DIRECTION,
+	OPT_POLICY,
+	OPT_EVENT,
+	OPT_LIMIT,
+	OPT_FOLLOW,
+	OPT_UTC,
+	OPT_FORMAT,
+	OPT_LOG_DIR
+};
 
 static const struct option options[] = {
-	{ "since", required_argument, NULL, OPT_SINCE },
-	{ "from", required_argument, NULL, OPT_SINCE },
-	{ "to", required_argument, NULL, OPT_TO },
-	{ "workload", required_argument, NULL, OPT_WORKLOAD },
-	{ "service", required_argument, NULL, OPT_SERVICE },
-	{ "peer", required_argument, NULL, OPT_PEER },
-	{ "port", required_argument, NULL, OPT_PORT },
-	{ "proto", required_argument, NULL, OPT_PROTO },
-	{ "direction", required_argument, NULL, OPT_DIRECTION },
-	{ "policy", required_argument, NULL, OPT_POLICY },
-	{ "event", required_argument, NULL, OPT_EVENT },
-	{ "limit", required_argument, NULL, OPT_LIMIT },
-	{ "follow", no_argument, NULL, OPT_FOLLOW },
-	{ "utc", no_argument, NULL, OPT_UTC },
-	{ "format", required_argument, NULL, OPT_FORMAT },
-	{ "log-dir", required_argument, NULL, OPT_LOG_DIR },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 },
+	{"since", required_argument, NULL, OPT_SINCE},
+	{"from", required_argument, NULL, OPT_SINCE},
+	{"to", required_argument, NULL, OPT_TO},
+	{"workload", required_argument, NULL, OPT_WORKLOAD},
+	{"service", required_argument, NULL, OPT_SERVICE},
+	{"peer", required_argument, NULL, OPT_PEER},
+	{"port", required_argument, NULL, OPT_PORT},
+	{"proto", required_argument, NULL, OPT_PROTO},
+	{"direction", required_argument, NULL, OPT_DIRECTION},
+	{"policy", required_argument, NULL, OPT_POLICY},
+	{"event", required_argument, NULL, OPT_EVENT},
+	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"follow", no_argument, NULL, OPT_FOLLOW},
+	{"utc", no_argument, NULL, OPT_UTC},
+	{"format", required_argument, NULL, OPT_FORMAT},
+	{"log-dir", required_argument, NULL, OPT_LOG_DIR},
+	{"help", no_argument, NULL, 'h'},
+	{0},
 };
 
 static int64_t wall_us(void)
@@ -340,9 +359,12 @@ static int take(struct flows *s, int opt)
 
 	switch (opt) {
 	case OPT_SINCE:
-		return flows_time_parse(optarg, wall_us(), &f->from_us) ? usage("not a time:", optarg) : 0;
+		return flows_time_parse(optarg, wall_us(), &f->from_us)
+			       ? usage("not a time:", optarg)
+			       : 0;
 	case OPT_TO:
-		return flows_time_parse(optarg, wall_us(), &f->to_us) ? usage("not a time:", optarg) : 0;
+		return flows_time_parse(optarg, wall_us(), &f->to_us) ? usage("not a time:", optarg)
+								      : 0;
 	case OPT_WORKLOAD:
 		f->workload = optarg;
 		return 0;
@@ -357,7 +379,9 @@ static int take(struct flows *s, int opt)
 		return 0;
 	case OPT_PORT:
 		f->has_port = true;
-		return flows_port_parse(optarg, &f->port_lo, &f->port_hi) ? usage("not a port:", optarg) : 0;
+		return flows_port_parse(optarg, &f->port_lo, &f->port_hi)
+			       ? usage("not a port:", optarg)
+			       : 0;
 	case OPT_PROTO:
 		f->proto = vw_proto_parse(optarg);
 		return f->proto < 0 ? usage("not a protocol:", optarg) : 0;
@@ -374,7 +398,8 @@ static int take(struct flows *s, int opt)
 		s->printer.utc = true;
 		return 0;
 	case OPT_FORMAT:
-		return flows_printer_init(&s->printer, optarg) ? usage("no such format:", optarg) : 0;
+		return flows_printer_init(&s->printer, optarg) ? usage("no such format:", optarg)
+							       : 0;
 	case OPT_LOG_DIR:
 		s->dir = optarg;
 		return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The filters of `vethwall flows`, and how times, ports and peers are written on its command line. */
+/* The filters of `vethwall flows`, and how times, ports and peers are written on its command line.
+ */
 #include "cli/flows_filter.h"
 
 #include <errno.h>
@@ -9,9 +10,11 @@
 
 void flows_filter_init(struct flows_filter *f)
 {
-	*f = (struct flows_filter){
-		.from_us = INT64_MIN, .to_us = INT64_MAX, .proto = -1, .direction = -1, .event = -1
-	};
+	*f = (struct flows_filter){.from_us = INT64_MIN,
+				   .to_us = INT64_MAX,
+				   .proto = -1,
+				   .direction = -1,
+				   .event = -1};
 }
 
 /* "namespace/name", or the part behind the slash alone. */
@@ -24,7 +27,7 @@ static bool name_is(const struct vw_str *s, const char *want)
 		return true;
 	if (!slash || strchr(want, '/'))
 		return false;
-	tail = (struct vw_str){ slash + 1, s->n - (size_t)(slash + 1 - s->s) };
+	tail = (struct vw_str){slash + 1, s->n - (size_t)(slash + 1 - s->s)};
 	return vw_str_is(&tail, want);
 }
 
@@ -39,7 +42,8 @@ static bool peer_is(const struct flows_filter *f, const struct vw_flow *r)
 
 static bool port_is(const struct flows_filter *f, const struct vw_flow *r)
 {
-	return vw_proto_has_ports(r->t.proto) && r->t.dport >= f->port_lo && r->t.dport <= f->port_hi;
+	return vw_proto_has_ports(r->t.proto) && r->t.dport >= f->port_lo &&
+	       r->t.dport <= f->port_hi;
 }
 
 bool flows_filter_match(const struct flows_filter *f, const struct vw_flow *r)
@@ -61,7 +65,7 @@ static int parse_duration(const char *s, int64_t *ret_us)
 	static const struct {
 		char unit;
 		int64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
 	unsigned long long v;
 	char *end;
 
@@ -79,8 +83,9 @@ static int parse_duration(const char *s, int64_t *ret_us)
 
 static int parse_local(const char *s, int64_t now_us, int64_t *ret_us)
 {
-	static const char *const formats[] = { "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M",
-					       "%Y-%m-%d", "%H:%M:%S", "%H:%M" };
+	static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
+					      "%Y-%m-%d %H:%M",	   "%Y-%m-%d",
+					      "%H:%M:%S",	   "%H:%M"};
 	time_t now = (time_t)(now_us / 1000000), t;
 	struct tm today, tm;
 
@@ -88,7 +93,8 @@ static int parse_local(const char *s, int64_t now_us, int64_t *ret_us)
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		const char *end;
 
-		tm = (struct tm){ .tm_year = today.tm_year, .tm_mon = today.tm_mon, .tm_mday = today.tm_mday };
+		tm = (struct tm){
+			.tm_year = today.tm_year, .tm_mon = today.tm_mon, .tm_mday = today.tm_mday};
 		end = strptime(s, formats[i], &tm);
 		tm.tm_isdst = -1;
 		if (!end || *end || (t = mktime(&tm)) == (time_t)-1)
@@ -148,7 +154,7 @@ int flows_port_parse(const char *s, uint16_t *ret_lo, uint16_t *ret_hi)
 
 void flows_peer_set(struct flows_filter *f, const char *s)
 {
-	struct vw_prefix p = { 0 };
+	struct vw_prefix p = {0};
 
 	f->peer = s;
 	if (!vw_addr_parse(s, &p.addr))

@@ -18,7 +18,8 @@
 
 /* ---- text ---- */
 
-static const char *time_text(const struct flows_printer *p, int64_t us, char buf[static VW_TIME_STRLEN])
+static const char *time_text(const struct flows_printer *p, int64_t us,
+			     char buf[static VW_TIME_STRLEN])
 {
 	time_t t = (time_t)(us / 1000000);
 	struct tm tm;
@@ -37,7 +38,8 @@ static void port_text(const struct vw_tuple *t, char buf[static 32])
 	if (vw_proto_has_ports(t->proto))
 		snprintf(buf, 32, "%s/%u", vw_proto_str(t->proto, num), t->dport);
 	else if (t->proto == IPPROTO_ICMP || t->proto == IPPROTO_ICMPV6)
-		snprintf(buf, 32, "%s %u/%u", vw_proto_str(t->proto, num), t->dport >> 8, t->dport & 0xff);
+		snprintf(buf, 32, "%s %u/%u", vw_proto_str(t->proto, num), t->dport >> 8,
+			 t->dport & 0xff);
 	else if (!t->proto && t->dport)
 		snprintf(buf, 32, "ether 0x%04x", t->dport);
 	else
@@ -60,8 +62,8 @@ static void end_text(const struct vw_str *name, const struct vw_addr *a, char bu
 static void text_head(FILE *out, const struct flows_printer *p)
 {
 	fprintf(out, "%s%-*s %-8s %-34s    %-34s %-13s %8s %10s  %s%s\n", p->colour ? DIM : "",
-		p->utc ? 27 : 19, "LAST SEEN", "EVENT", "FROM", "TO", "PORT", "PACKETS", "BYTES", "DECIDED BY",
-		p->colour ? PLAIN : "");
+		p->utc ? 27 : 19, "LAST SEEN", "EVENT", "FROM", "TO", "PORT", "PACKETS", "BYTES",
+		"DECIDED BY", p->colour ? PLAIN : "");
 }
 
 static void text_record(FILE *out, const struct flows_printer *p, const struct vw_flow *f)
@@ -71,10 +73,10 @@ static void text_record(FILE *out, const struct flows_printer *p, const struct v
 	const struct vw_addr *self = f->egress ? &f->t.src : &f->t.dst;
 	const struct vw_addr *other = f->egress ? &f->t.dst : &f->t.src;
 	bool from_here = f->egress || f->event == VW_FLOW_OVERFLOW;
-	const char *colour = !p->colour			  ? "" :
-			     f->event == VW_FLOW_AUDITED ? YELLOW :
-			     f->event == VW_FLOW_ALLOWED ? DIM :
-							    RED;
+	const char *colour = !p->colour			   ? ""
+			     : f->event == VW_FLOW_AUDITED ? YELLOW
+			     : f->event == VW_FLOW_ALLOWED ? DIM
+							   : RED;
 
 	end_text(&f->workload, self, here);
 	end_text(&f->peer, other, there);
@@ -84,9 +86,9 @@ static void text_record(FILE *out, const struct flows_printer *p, const struct v
 		snprintf(there, sizeof(there), "(not recorded by flow)");
 	vw_flow_text(&f->policy, policy);
 	vw_flow_text(&f->rule, rule);
-	fprintf(out, "%s %s%-8s%s %-34s -> %-34s %-13s %8llu %10llu  %s%s%s\n", time_text(p, f->last_us, when),
-		colour, vw_flow_event_str(f->event), p->colour ? PLAIN : "", from_here ? here : there,
-		from_here ? there : here, port,
+	fprintf(out, "%s %s%-8s%s %-34s -> %-34s %-13s %8llu %10llu  %s%s%s\n",
+		time_text(p, f->last_us, when), colour, vw_flow_event_str(f->event),
+		p->colour ? PLAIN : "", from_here ? here : there, from_here ? there : here, port,
 		(unsigned long long)f->packets, (unsigned long long)f->bytes, policy,
 		*rule && strcmp(rule, policy) ? " " : "", strcmp(rule, policy) ? rule : "");
 }
@@ -94,8 +96,8 @@ static void text_record(FILE *out, const struct flows_printer *p, const struct v
 static void text_foot(FILE *out, const struct flows_printer *p)
 {
 	fprintf(out, "%llu record%s, %llu packet%s, %llu bytes\n", (unsigned long long)p->records,
-		p->records == 1 ? "" : "s", (unsigned long long)p->packets, p->packets == 1 ? "" : "s",
-		(unsigned long long)p->bytes);
+		p->records == 1 ? "" : "s", (unsigned long long)p->packets,
+		p->packets == 1 ? "" : "s", (unsigned long long)p->bytes);
 }
 
 /* ---- JSON lines: as in the log ---- */
@@ -113,8 +115,10 @@ static void json_record(FILE *out, const struct flows_printer *p, const struct v
 static void csv_head(FILE *out, const struct flows_printer *p)
 {
 	(void)p;
-	fputs("timestamp,event_type,direction,in_iface,src_ip,src_port,dest_ip,dest_port,proto,icmp_type,"
-	      "icmp_code,workload,service,peer,policy,rule,packets,bytes,first_seen,last_seen,community_id,"
+	fputs("timestamp,event_type,direction,in_iface,src_ip,src_port,dest_ip,dest_port,proto,"
+	      "icmp_type,"
+	      "icmp_code,workload,service,peer,policy,rule,packets,bytes,first_seen,last_seen,"
+	      "community_id,"
 	      "image,peer_service,tier\r\n",
 	      out);
 }
@@ -175,9 +179,9 @@ static void csv_record(FILE *out, const struct flows_printer *p, const struct vw
 
 	(void)p;
 	fprintf(out, "%s,%s,%s", vw_time_str(f->time_us, when), vw_flow_event_str(f->event),
-		f->event == VW_FLOW_OVERFLOW ? "" :
-		f->egress		     ? "egress" :
-					       "ingress");
+		f->event == VW_FLOW_OVERFLOW ? ""
+		: f->egress		     ? "egress"
+					     : "ingress");
 	csv_str(out, &f->in_iface);
 	csv_tuple(out, f);
 	csv_str(out, &f->workload);
@@ -208,9 +212,9 @@ int flows_printer_init(struct flows_printer *p, const char *format)
 		const char *name;
 		struct flows_printer printer;
 	} formats[] = {
-		{ "text", { .head = text_head, .record = text_record, .foot = text_foot } },
-		{ "json", { .head = nothing, .record = json_record, .foot = nothing } },
-		{ "csv", { .head = csv_head, .record = csv_record, .foot = nothing } },
+		{"text", {.head = text_head, .record = text_record, .foot = text_foot}},
+		{"json", {.head = nothing, .record = json_record, .foot = nothing}},
+		{"csv", {.head = csv_head, .record = csv_record, .foot = nothing}},
 	};
 
 	for (size_t i = 0; i < VW_ARRAY_SIZE(formats); i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How `vethwall flows` shows records: text for people, JSON lines and CSV for programs. What comes from
- * outside is escaped in each of them. */
+/* How `vethwall flows` shows records: text for people, JSON lines and CSV for programs. What comes
+ * from outside is escaped in each of them. */
 #ifndef VETHWALL_CLI_FLOWS_PRINT_H
 #define VETHWALL_CLI_FLOWS_PRINT_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Community ID v1 (github.com/corelight/community-id-spec): one short text per connection, the same seen
- * from either end and by every tool that writes it. SHA-1 is the specification's choice; it identifies,
- * it does not protect. */
+/* Community ID v1 (github.com/corelight/community-id-spec): one short text per connection, the same
+ * seen from either end and by every tool that writes it. SHA-1 is the specification's choice; it
+ * identifies, it does not protect. */
 #include "vethwall/flow.h"
 #include "vethwall/cleanup.h"
 
@@ -9,16 +9,16 @@
 #include <sha1.h>
 #include <string.h>
 
-/* ICMP messages that answer each other share an ID: the answering type takes the place of the second
- * port. Other types are one-way, with the code in that place, and are never turned round. */
+/* ICMP messages that answer each other share an ID: the answering type takes the place of the
+ * second port. Other types are one-way, with the code in that place, and are never turned round. */
 struct icmp_pair {
 	uint8_t proto, type, answer;
 };
 static const struct icmp_pair icmp_pairs[] = {
-	{ IPPROTO_ICMP, 8, 0 },       { IPPROTO_ICMP, 13, 14 },     { IPPROTO_ICMP, 15, 16 },
-	{ IPPROTO_ICMP, 10, 9 },      { IPPROTO_ICMP, 17, 18 },     { IPPROTO_ICMPV6, 128, 129 },
-	{ IPPROTO_ICMPV6, 130, 131 }, { IPPROTO_ICMPV6, 133, 134 }, { IPPROTO_ICMPV6, 135, 136 },
-	{ IPPROTO_ICMPV6, 139, 140 }, { IPPROTO_ICMPV6, 144, 145 },
+	{IPPROTO_ICMP, 8, 0},	    {IPPROTO_ICMP, 13, 14},	{IPPROTO_ICMP, 15, 16},
+	{IPPROTO_ICMP, 10, 9},	    {IPPROTO_ICMP, 17, 18},	{IPPROTO_ICMPV6, 128, 129},
+	{IPPROTO_ICMPV6, 130, 131}, {IPPROTO_ICMPV6, 133, 134}, {IPPROTO_ICMPV6, 135, 136},
+	{IPPROTO_ICMPV6, 139, 140}, {IPPROTO_ICMPV6, 144, 145},
 };
 
 static int icmp_answer(uint8_t proto, uint8_t type)
@@ -61,7 +61,8 @@ static size_t put(uint8_t *p, size_t n, const void *v, size_t len)
 
 static void base64(const uint8_t *p, size_t n, char *out)
 {
-	static const char abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char abc[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 	for (size_t i = 0; i < n; i += 3) {
 		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
@@ -86,14 +87,14 @@ void vw_community_id(const struct vw_tuple *t, uint16_t seed, char ret[static VW
 
 	has_ports = ports_of(t, port, &one_way);
 	turned = !one_way && (cmp > 0 || (cmp == 0 && has_ports && port[0] > port[1]));
-	n = put(buf, n, (uint8_t[]){ (uint8_t)(seed >> 8), (uint8_t)seed }, 2);
+	n = put(buf, n, (uint8_t[]){(uint8_t)(seed >> 8), (uint8_t)seed}, 2);
 	n = put(buf, n, turned ? t->dst.b : t->src.b, alen);
 	n = put(buf, n, turned ? t->src.b : t->dst.b, alen);
-	n = put(buf, n, (uint8_t[]){ t->proto, 0 }, 2);
+	n = put(buf, n, (uint8_t[]){t->proto, 0}, 2);
 	for (int i = 0; has_ports && i < 2; i++) {
 		uint16_t v = port[turned ? 1 - i : i];
 
-		n = put(buf, n, (uint8_t[]){ (uint8_t)(v >> 8), (uint8_t)v }, 2);
+		n = put(buf, n, (uint8_t[]){(uint8_t)(v >> 8), (uint8_t)v}, 2);
 	}
 	SHA1Init(&ctx);
 	SHA1Update(&ctx, buf, n);

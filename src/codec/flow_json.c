@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A flow record to one JSON line. Member names and order are those of the design page, then ours. Strings
- * from outside (names, labels, images) are cut, and whatever could move a cursor or turn text round is
- * escaped, so that the log is safe to print as it is. The way back is in flow_parse.c. */
+/* A flow record to one JSON line. Member names and order are those of the design page, then ours.
+ * Strings from outside (names, labels, images) are cut, and whatever could move a cursor or turn
+ * text round is escaped, so that the log is safe to print as it is. The way back is in
+ * flow_parse.c. */
 #include "vethwall/flow.h"
 
 #include <assert.h>
@@ -42,11 +43,11 @@ static char *put_escape(char *p, unsigned v)
 	return p;
 }
 
-/* Length of the valid UTF-8 sequence at s and its code point; 0 if there is none (RFC 3629: shortest
- * form, no surrogates, up to U+10FFFF). */
+/* Length of the valid UTF-8 sequence at s and its code point; 0 if there is none (RFC 3629:
+ * shortest form, no surrogates, up to U+10FFFF). */
 static size_t utf8(const unsigned char *s, size_t n, uint32_t *ret)
 {
-	static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
 	uint32_t v;
 
@@ -67,8 +68,9 @@ static size_t utf8(const unsigned char *s, size_t n, uint32_t *ret)
 /* C1 controls, line separators, and the marks that reorder text (Unicode Bidi_Control). */
 static bool unsafe(uint32_t v)
 {
-	return (v >= 0x80 && v <= 0x9f) || v == 0x2028 || v == 0x2029 || v == 0x061c || v == 0x200e ||
-	       v == 0x200f || (v >= 0x202a && v <= 0x202e) || (v >= 0x2066 && v <= 0x2069) || v == 0xfeff;
+	return (v >= 0x80 && v <= 0x9f) || v == 0x2028 || v == 0x2029 || v == 0x061c ||
+	       v == 0x200e || v == 0x200f || (v >= 0x202a && v <= 0x202e) ||
+	       (v >= 0x2066 && v <= 0x2069) || v == 0xfeff;
 }
 
 /* json: quotes and backslashes get a backslash before them. */

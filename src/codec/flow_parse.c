@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One JSON line back to a flow record. Written for speed over millions of lines: one pass, no
- * allocation, members expected in the order in which flow_json.c writes them, strings left where they
- * are unless they hold escapes. The bytes are not trusted: every step is bounded by the line's end. */
+ * allocation, members expected in the order in which flow_json.c writes them, strings left where
+ * they are unless they hold escapes. The bytes are not trusted: every step is bounded by the line's
+ * end. */
 #include "vethwall/flow.h"
 #include "vethwall/cleanup.h"
 
@@ -42,7 +43,10 @@ struct record {
 	uint16_t icmp_type, icmp_code, ether_type;
 };
 
-#define MEMBER(n, k, h, field) { n, sizeof(n) - 1, k, h, offsetof(struct record, field) }
+#define MEMBER(n, k, h, field)                                         \
+	{                                                              \
+		n, sizeof(n) - 1, k, h, offsetof(struct record, field) \
+	}
 static const struct member members[] = {
 	MEMBER("timestamp", K_TIME, HAS_TIME, f.time_us),
 	MEMBER("event_type", K_EVENT, HAS_EVENT, f.event),
@@ -105,10 +109,10 @@ static int hex4(const char *p, const char *end)
 		return -1;
 	for (int i = 0; i < 4; i++) {
 		char ch = p[i];
-		int d = ch >= '0' && ch <= '9' ? ch - '0' :
-			ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 :
-			ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 :
-						 -1;
+		int d = ch >= '0' && ch <= '9'	 ? ch - '0'
+			: ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
+			: ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
+						 : -1;
 
 		if (d < 0)
 			return -1;
@@ -191,7 +195,7 @@ static int unescape(struct cursor *c, const char *start, struct vw_str *ret)
 	if (c->p == c->end)
 		return -EINVAL;
 	c->p++;
-	*ret = (struct vw_str){ c->buf + begin, c->used - begin };
+	*ret = (struct vw_str){c->buf + begin, c->used - begin};
 	return 0;
 }
 
@@ -204,7 +208,7 @@ static int string(struct cursor *c, struct vw_str *ret)
 	start = c->p;
 	for (; c->p < c->end; c->p++) {
 		if (*c->p == '"') {
-			*ret = (struct vw_str){ start, (size_t)(c->p++ - start) };
+			*ret = (struct vw_str){start, (size_t)(c->p++ - start)};
 			return 0;
 		}
 		if (*c->p == '\\')
@@ -265,10 +269,10 @@ static int direction(const struct vw_str *s, bool *ret)
 static int protocol(const struct vw_str *s, uint8_t *ret)
 {
 	char buf[16];
-	int v = vw_str_is(s, "tcp") ? IPPROTO_TCP :
-		vw_str_is(s, "udp") ? IPPROTO_UDP :
-		vw_str_is(s, "ether") ? 0 :
-				      vw_proto_parse(cstr(s, buf, sizeof(buf)));
+	int v = vw_str_is(s, "tcp")	? IPPROTO_TCP
+		: vw_str_is(s, "udp")	? IPPROTO_UDP
+		: vw_str_is(s, "ether") ? 0
+					: vw_proto_parse(cstr(s, buf, sizeof(buf)));
 
 	if (v < 0)
 		return -EINVAL;
@@ -303,7 +307,10 @@ static int string_member(struct cursor *c, const struct member *m, void *field)
 static int member_value(struct cursor *c, const struct member *m, void *field)
 {
 	static const uint64_t max[] = {
-		[K_U64] = UINT64_MAX, [K_U32] = UINT32_MAX, [K_U16] = UINT16_MAX, [K_ICMP] = UINT8_MAX,
+		[K_U64] = UINT64_MAX,
+		[K_U32] = UINT32_MAX,
+		[K_U16] = UINT16_MAX,
+		[K_ICMP] = UINT8_MAX,
 	};
 	uint64_t v;
 	int r;
@@ -398,7 +405,8 @@ static int members_of(struct cursor *c, struct record *r, unsigned *ret_has)
 /* What the members must say together. */
 static int complete(struct record *r, unsigned has)
 {
-	const unsigned always = HAS_TIME | HAS_EVENT | HAS_PACKETS, flow = HAS_DIRECTION | HAS_TUPLE;
+	const unsigned always = HAS_TIME | HAS_EVENT | HAS_PACKETS,
+		       flow = HAS_DIRECTION | HAS_TUPLE;
 	static const uint32_t event_code[_VW_FLOW_EVENT_MAX] = {
 		[VW_FLOW_DENIED] = VW_CODE_DENY,
 		[VW_FLOW_AUDITED] = VW_CODE_AUDIT,
@@ -424,10 +432,11 @@ static int complete(struct record *r, unsigned has)
 	return 0;
 }
 
-int vw_flow_json_parse(const char *line, size_t n, char buf[static VW_FLOW_LINE_MAX], struct vw_flow *ret)
+int vw_flow_json_parse(const char *line, size_t n, char buf[static VW_FLOW_LINE_MAX],
+		       struct vw_flow *ret)
 {
-	struct cursor c = { line, line + n, buf, 0 };
-	struct record r = { 0 };
+	struct cursor c = {line, line + n, buf, 0};
+	struct record r = {0};
 	unsigned has;
 
 	if (n > VW_FLOW_LINE_MAX || members_of(&c, &r, &has) || complete(&r, has))

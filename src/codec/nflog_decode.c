@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One DLT_NFLOG frame (what libpcap's nflog device delivers: the netlink message behind its nlmsghdr) to
- * the facts of the packet in it. Every byte here may be a container's choice, so each read is checked
- * against the end of what it reads from. Knows no descriptor. */
+/* One DLT_NFLOG frame (what libpcap's nflog device delivers: the netlink message behind its
+ * nlmsghdr) to the facts of the packet in it. Every byte here may be a container's choice, so each
+ * read is checked against the end of what it reads from. Knows no descriptor. */
 #include "vethwall/flow.h"
 
 #include <errno.h>
@@ -10,9 +10,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define NFGEN_LEN 4    /* family, version, resource id */
-#define NLA_LEN 4      /* length and type, host order */
-#define HOOK_EGRESS 1  /* NF_NETDEV_EGRESS */
+#define NFGEN_LEN 4 /* family, version, resource id */
+#define NLA_LEN 4 /* length and type, host order */
+#define HOOK_EGRESS 1 /* NF_NETDEV_EGRESS */
 #define EXT_HDRS_MAX 16
 
 /* The rest of a buffer; take() is the only way forward. */
@@ -55,8 +55,9 @@ static uint16_t host16(const uint8_t *p)
 	return v;
 }
 
-/* What the kernel's sets hold as ports: those of the protocol, or an ICMP message's type and code in both
- * places, else zero; also zero behind a first fragment, where the kernel cannot load them. */
+/* What the kernel's sets hold as ports: those of the protocol, or an ICMP message's type and code
+ * in both places, else zero; also zero behind a first fragment, where the kernel cannot load them.
+ */
 static void fill_ports(struct span rest, bool later_fragment, struct vw_tuple *t)
 {
 	const uint8_t *p;
@@ -87,8 +88,8 @@ static int tuple4(struct span s, struct vw_tuple *t, size_t *ret_len)
 	ihl = (size_t)(h[0] & 0xf) * 4;
 	if (ihl < 20)
 		return -EINVAL;
-	t->src = (struct vw_addr){ .family = 4 };
-	t->dst = (struct vw_addr){ .family = 4 };
+	t->src = (struct vw_addr){.family = 4};
+	t->dst = (struct vw_addr){.family = 4};
 	memcpy(t->src.b, h + 12, 4);
 	memcpy(t->dst.b, h + 16, 4);
 	t->proto = h[9];
@@ -101,12 +102,12 @@ static int tuple4(struct span s, struct vw_tuple *t, size_t *ret_len)
 
 static bool is_ext(uint8_t nh)
 {
-	return nh == IPPROTO_HOPOPTS || nh == IPPROTO_ROUTING || nh == IPPROTO_FRAGMENT || nh == IPPROTO_AH ||
-	       nh == IPPROTO_DSTOPTS;
+	return nh == IPPROTO_HOPOPTS || nh == IPPROTO_ROUTING || nh == IPPROTO_FRAGMENT ||
+	       nh == IPPROTO_AH || nh == IPPROTO_DSTOPTS;
 }
 
-/* Walks the extension headers as ipv6_find_hdr() does (net/ipv6/exthdrs_core.c): the upper protocol is
- * the first that is none of them. Returns whether this is a fragment behind the first. */
+/* Walks the extension headers as ipv6_find_hdr() does (net/ipv6/exthdrs_core.c): the upper protocol
+ * is the first that is none of them. Returns whether this is a fragment behind the first. */
 static bool skip_ext(struct span *s, uint8_t *nh)
 {
 	for (int i = 0; i < EXT_HDRS_MAX && is_ext(*nh); i++) {
@@ -120,9 +121,9 @@ static bool skip_ext(struct span *s, uint8_t *nh)
 			return false;
 		}
 		*nh = h[0];
-		len = kind == IPPROTO_FRAGMENT ? 8 :
-		      kind == IPPROTO_AH       ? ((size_t)h[1] + 2) * 4 :
-						 ((size_t)h[1] + 1) * 8;
+		len = kind == IPPROTO_FRAGMENT ? 8
+		      : kind == IPPROTO_AH     ? ((size_t)h[1] + 2) * 4
+					       : ((size_t)h[1] + 1) * 8;
 		if (kind == IPPROTO_FRAGMENT && (be16(h + 2) & 0xfff8))
 			return true;
 		if (!take(s, len))
@@ -138,8 +139,8 @@ static int tuple6(struct span s, struct vw_tuple *t, size_t *ret_len)
 
 	if (!h)
 		return -EINVAL;
-	t->src = (struct vw_addr){ .family = 6 };
-	t->dst = (struct vw_addr){ .family = 6 };
+	t->src = (struct vw_addr){.family = 6};
+	t->dst = (struct vw_addr){.family = 6};
 	memcpy(t->src.b, h + 8, 16);
 	memcpy(t->dst.b, h + 24, 16);
 	t->proto = h[6];
@@ -157,9 +158,9 @@ int vw_packet_tuple(const uint8_t *p, size_t n, struct vw_tuple *ret, size_t *re
 
 	if (!n)
 		return -EINVAL;
-	r = p[0] >> 4 == 4 ? tuple4((struct span){ p, n }, &t, &len) :
-	    p[0] >> 4 == 6 ? tuple6((struct span){ p, n }, &t, &len) :
-			     -EINVAL;
+	r = p[0] >> 4 == 4   ? tuple4((struct span){p, n}, &t, &len)
+	    : p[0] >> 4 == 6 ? tuple6((struct span){p, n}, &t, &len)
+			     : -EINVAL;
 	if (r)
 		return r;
 	*ret = t;
@@ -167,13 +168,14 @@ int vw_packet_tuple(const uint8_t *p, size_t n, struct vw_tuple *ret, size_t *re
 	return 0;
 }
 
-/* At the egress hook the kernel hands over the frame from its Ethernet header on, at ingress from the
- * network header (tried on 6.18; skb->data is where the hook finds it). */
+/* At the egress hook the kernel hands over the frame from its Ethernet header on, at ingress from
+ * the network header (tried on 6.18; skb->data is where the hook finds it). */
 static void strip_link(struct vw_nflog *f)
 {
 	const uint8_t *p = f->payload;
 
-	if (f->hook != HOOK_EGRESS || f->payload_len < ETHER_HDR_LEN || be16(p + 12) != f->hw_protocol)
+	if (f->hook != HOOK_EGRESS || f->payload_len < ETHER_HDR_LEN ||
+	    be16(p + 12) != f->hw_protocol)
 		return;
 	f->payload += ETHER_HDR_LEN;
 	f->payload_len -= ETHER_HDR_LEN;
@@ -212,8 +214,8 @@ static void attribute(struct vw_nflog *f, uint16_t type, const uint8_t *v, size_
 
 int vw_nflog_decode(const uint8_t *frame, size_t n, struct vw_nflog *ret)
 {
-	struct span s = { frame, n };
-	struct vw_nflog f = { 0 };
+	struct span s = {frame, n};
+	struct vw_nflog f = {0};
 
 	if (!take(&s, NFGEN_LEN))
 		return -EINVAL;

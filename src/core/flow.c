@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The record of a denied flow as a value: what its code says, how two records of one flow become one,
- * and its times as text. Knows no file, no clock and no JSON. */
+/* The record of a denied flow as a value: what its code says, how two records of one flow become
+ * one, and its times as text. Knows no file, no clock and no JSON. */
 #include "vethwall/flow.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 struct vw_str vw_str_of(const char *s)
 {
-	return (struct vw_str){ s, s ? strlen(s) : 0 };
+	return (struct vw_str){s, s ? strlen(s) : 0};
 }
 
 bool vw_str_is(const struct vw_str *a, const char *s)
@@ -37,9 +37,9 @@ void vw_flow_set_code(struct vw_flow *f, uint32_t code)
 {
 	f->t.code = code;
 	f->egress = code & VW_CODE_EGRESS;
-	f->event = code & VW_CODE_DENY	? VW_FLOW_DENIED :
-		   code & VW_CODE_AUDIT ? VW_FLOW_AUDITED :
-					  VW_FLOW_ALLOWED;
+	f->event = code & VW_CODE_DENY	  ? VW_FLOW_DENIED
+		   : code & VW_CODE_AUDIT ? VW_FLOW_AUDITED
+					  : VW_FLOW_ALLOWED;
 }
 
 void vw_flow_merge(struct vw_flow *into, const struct vw_flow *from)
@@ -57,8 +57,8 @@ void vw_flow_merge(struct vw_flow *into, const struct vw_flow *from)
 	into->total_bytes = from->total_bytes;
 }
 
-/* Days since 1970-01-01 of a Gregorian date, counted in years that begin in March, so that the leap day
- * is a year's last. */
+/* Days since 1970-01-01 of a Gregorian date, counted in years that begin in March, so that the leap
+ * day is a year's last. */
 static int64_t days_of(int y, int m, int d)
 {
 	int64_t year = m <= 2 ? y - 1 : y;
@@ -148,7 +148,7 @@ static int parse_offset(const char *s, size_t n, int *ret_minutes)
 
 static int month_days(int y, int m)
 {
-	static const uint8_t len[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const uint8_t len[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = (y % 4 == 0 && y % 100) || y % 400 == 0;
 
 	return len[m - 1] + (m == 2 && leap);
@@ -184,8 +184,8 @@ int vw_time_parse(const char *s, size_t n, int64_t *ret_us)
 	h = digits(s + 11, 2);
 	mi = digits(s + 14, 2);
 	sec = digits(s + 17, 2);
-	if (y < 0 || mo < 1 || mo > 12 || d < 1 || d > month_days(y, mo) || h < 0 || h > 23 || mi < 0 ||
-	    mi > 59 || sec < 0 || sec > 60)
+	if (y < 0 || mo < 1 || mo > 12 || d < 1 || d > month_days(y, mo) || h < 0 || h > 23 ||
+	    mi < 0 || mi > 59 || sec < 0 || sec > 60)
 		return -EINVAL;
 	s += 19;
 	if (*s == '.') {
@@ -219,7 +219,7 @@ size_t vw_flow_key(const struct vw_tuple *t, uint8_t ret[static VW_FLOW_KEY_MAX]
 	p += alen;
 	memcpy(p, t->dst.b, alen);
 	p += alen;
-	memcpy(p, (uint8_t[4]){ t->proto }, 4);
+	memcpy(p, (uint8_t[4]){t->proto}, 4);
 	p = put_be16(p + 4, t->sport);
 	p = put_be16(p, t->dport);
 	return (size_t)(p - ret);

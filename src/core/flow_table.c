@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which counter values were reported already: an open-addressed hash table of set keys, and the rule that
- * tells what a new reading gained. The keys are chosen by containers, so the hash is keyed (SipHash-1-3).
- * Knows no clock, no file and no kernel. */
+/* Which counter values were reported already: an open-addressed hash table of set keys, and the
+ * rule that tells what a new reading gained. The keys are chosen by containers, so the hash is
+ * keyed (SipHash-1-3). Knows no clock, no file and no kernel. */
 #include "vethwall/flow.h"
 
 #include <string.h>
@@ -30,8 +30,8 @@ static void sip_round(uint64_t v[4])
 /* SipHash-1-3 (Aumasson, Bernstein 2012) of n bytes, n a multiple of eight. */
 static uint64_t sip13(const uint8_t *p, size_t n, const uint64_t k[2])
 {
-	uint64_t v[4] = { k[0] ^ 0x736f6d6570736575u, k[1] ^ 0x646f72616e646f6du,
-			  k[0] ^ 0x6c7967656e657261u, k[1] ^ 0x7465646279746573u };
+	uint64_t v[4] = {k[0] ^ 0x736f6d6570736575u, k[1] ^ 0x646f72616e646f6du,
+			 k[0] ^ 0x6c7967656e657261u, k[1] ^ 0x7465646279746573u};
 	uint64_t m;
 
 	for (size_t i = 0; i + 8 <= n; i += 8) {
@@ -55,7 +55,7 @@ void vw_counted_init(struct vw_counted_table *t, size_t klen, const uint64_t see
 	*t = (struct vw_counted_table){
 		.klen = klen,
 		.stride = (sizeof(struct vw_counted) + klen + 7) & ~(size_t)7,
-		.seed = { seed[0], seed[1] },
+		.seed = {seed[0], seed[1]},
 	};
 }
 
@@ -138,9 +138,10 @@ struct vw_counted *vw_counted_put(struct vw_counted_table *t, const uint8_t *key
 	return c;
 }
 
-/* Closes the holes that dropping left, in place: needs no memory, so that forgetting cannot fail. hole was
- * free before anything was dropped, so no entry's probe sequence runs across it, and walking from there
- * every entry meets the entries before it in its sequence at their final places. */
+/* Closes the holes that dropping left, in place: needs no memory, so that forgetting cannot fail.
+ * hole was free before anything was dropped, so no entry's probe sequence runs across it, and
+ * walking from there every entry meets the entries before it in its sequence at their final places.
+ */
 static void close_holes(struct vw_counted_table *t, size_t hole)
 {
 	uint8_t tmp[sizeof(struct vw_counted) + VW_FLOW_KEY_MAX + 8] __attribute__((aligned(8)));
@@ -189,7 +190,8 @@ size_t vw_counted_sweep(struct vw_counted_table *t, bool (*drop)(struct vw_count
 uint64_t vw_counted_read(struct vw_counted *c, uint64_t packets, uint64_t bytes, int64_t first_ms,
 			 int64_t gone_ms)
 {
-	bool anew = packets < c->packets || bytes < c->bytes || (c->packets && first_ms > c->gone_ms);
+	bool anew =
+		packets < c->packets || bytes < c->bytes || (c->packets && first_ms > c->gone_ms);
 	uint64_t gain = anew ? packets : packets - c->packets;
 
 	/* An element that nothing refreshed keeps its time: no gain, no news. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libpcap's nflog:GROUP as a descriptor for the loop. libpcap reads the socket and knows the messages; we
- * add what it does not ask the kernel for: a large queue, and delivery within a hundredth of a second.
- * Decides nothing. */
+/* libpcap's nflog:GROUP as a descriptor for the loop. libpcap reads the socket and knows the
+ * messages; we add what it does not ask the kernel for: a large queue, and delivery within a
+ * hundredth of a second. Decides nothing. */
 #include "vethwall/capture.h"
 #include "vethwall/cleanup.h"
 
@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* libpcap's read buffer is this and 128 bytes; the kernel packs several messages into one datagram. */
+/* libpcap's read buffer is this and 128 bytes; the kernel packs several messages into one datagram.
+ */
 #define SNAPLEN 262144
 /* 1/100 s. The kernel's default holds messages back for up to a second (NFULNL_TIMEOUT_DEFAULT in
  * net/netfilter/nfnetlink_log.c). */
@@ -40,8 +41,8 @@ void vw_capture_free(struct vw_capture **c)
 	*c = NULL;
 }
 
-/* One u32 setting of the group, on libpcap's own socket: the group belongs to it. No acknowledgement is
- * asked for, libpcap would have to read it. */
+/* One u32 setting of the group, on libpcap's own socket: the group belongs to it. No
+ * acknowledgement is asked for, libpcap would have to read it. */
 static int configure(int fd, uint16_t group, uint16_t attr, uint32_t value)
 {
 	struct {
@@ -50,14 +51,14 @@ static int configure(int fd, uint16_t group, uint16_t attr, uint32_t value)
 		struct nlattr nla;
 		uint32_t value;
 	} msg = {
-		.nlh = { .nlmsg_len = sizeof(msg),
-			 .nlmsg_type = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG,
-			 .nlmsg_flags = NLM_F_REQUEST },
-		.nfg = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(group) },
-		.nla = { .nla_len = sizeof(struct nlattr) + sizeof(uint32_t), .nla_type = attr },
+		.nlh = {.nlmsg_len = sizeof(msg),
+			.nlmsg_type = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG,
+			.nlmsg_flags = NLM_F_REQUEST},
+		.nfg = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(group)},
+		.nla = {.nla_len = sizeof(struct nlattr) + sizeof(uint32_t), .nla_type = attr},
 		.value = htonl(value),
 	};
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 
 	if (sendto(fd, &msg, sizeof(msg), 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
 		return -errno;
@@ -101,7 +102,8 @@ static int start(struct vw_capture *c, uint16_t group, size_t buffer, struct vw_
 		vw_error(d, NULL, "%s: %s", dev, err);
 		return -EIO;
 	}
-	/* libpcap leaves the netlink queue as it is; without FORCE net.core.rmem_max would cut ours. */
+	/* libpcap leaves the netlink queue as it is; without FORCE net.core.rmem_max would cut
+	 * ours. */
 	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	r = configure(c->fd, group, NFULA_CFG_TIMEOUT, FLUSH_TIMEOUT);
@@ -147,12 +149,13 @@ static void note_overruns(struct vw_capture *c)
 
 int vw_capture_read(struct vw_capture *c, unsigned batches, vw_capture_cb cb, void *arg)
 {
-	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
 	int frames = 0, r = 0, err = 0;
 
 	c->cb = cb;
 	c->arg = arg;
-	/* An empty socket would be an error to libpcap, so it is asked only when there is something. */
+	/* An empty socket would be an error to libpcap, so it is asked only when there is
+	 * something. */
 	for (unsigned i = 0; i < batches && poll(&p, 1, 0) > 0; i++) {
 		errno = 0; /* libpcap looks at errno after successful reads, too */
 		r = pcap_dispatch(c->pcap, -1, on_packet, (u_char *)c);

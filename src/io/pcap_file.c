@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sampled packets on disk: classic pcap files of raw IP packets, rotated by size, written by libpcap.
- * (pcap-ng could carry names, but libpcap cannot write it.) A file left incomplete by a crash is cut
- * after its last whole packet. */
+/* Sampled packets on disk: classic pcap files of raw IP packets, rotated by size, written by
+ * libpcap. (pcap-ng could carry names, but libpcap cannot write it.) A file left incomplete by a
+ * crash is cut after its last whole packet. */
 #include "vethwall/store.h"
 #include "vethwall/cleanup.h"
 
@@ -15,14 +15,14 @@
 #define FILE_HEADER 24
 #define RECORD_HEADER 16
 #define PCAP_MAGIC 0xa1b2c3d4u /* microseconds, our byte order */
-#define LINKTYPE_RAW 101       /* what DLT_RAW is called in files */
+#define LINKTYPE_RAW 101 /* what DLT_RAW is called in files */
 
 struct vw_pcap_file {
 	char *name, *path;
 	int dirfd;
 	pcap_t *dead;
 	pcap_dumper_t *out; /* NULL: could not be opened yet */
-	uint64_t size;      /* with what was not flushed */
+	uint64_t size; /* with what was not flushed */
 	uint64_t flushed;
 	uint64_t segment_bytes;
 	unsigned segments;
@@ -56,7 +56,8 @@ static uint64_t whole_size(int dirfd, const char *name)
 	while (fread(rec, RECORD_HEADER, 1, f) == 1) {
 		uint64_t next = at + RECORD_HEADER + rec[2];
 
-		if (rec[2] > SNAPLEN || next > (uint64_t)st.st_size || fseeko(f, (off_t)next, SEEK_SET))
+		if (rec[2] > SNAPLEN || next > (uint64_t)st.st_size ||
+		    fseeko(f, (off_t)next, SEEK_SET))
 			break;
 		at = next;
 	}
@@ -106,7 +107,8 @@ static int open_or_next(struct vw_pcap_file *p)
 	return r == -EAGAIN ? open_out(p) : r;
 }
 
-int vw_pcap_file_open(const struct vw_store_options *o, struct vw_pcap_file **ret, struct vw_diag *d)
+int vw_pcap_file_open(const struct vw_store_options *o, struct vw_pcap_file **ret,
+		      struct vw_diag *d)
 {
 	_cleanup_(vw_pcap_file_free) struct vw_pcap_file *p = calloc(1, sizeof(*p));
 	int r;
@@ -125,9 +127,11 @@ int vw_pcap_file_open(const struct vw_store_options *o, struct vw_pcap_file **re
 	p->dead = pcap_open_dead(DLT_RAW, SNAPLEN);
 	if (!p->dead)
 		return -ENOMEM;
-	r = open_or_next(p); /* tried again at each packet: enforcement does not wait for evidence */
+	r = open_or_next(
+		p); /* tried again at each packet: enforcement does not wait for evidence */
 	if (r)
-		vw_diag_add(d, VW_WARNING, NULL, NULL, "cannot write %s: %s", p->path, strerror(-r));
+		vw_diag_add(d, VW_WARNING, NULL, NULL, "cannot write %s: %s", p->path,
+			    strerror(-r));
 	*ret = TAKE_PTR(p);
 	return 0;
 }
@@ -169,7 +173,7 @@ int vw_pcap_file_write(struct vw_pcap_file *p, int64_t time_us, const uint8_t *d
 		       size_t len)
 {
 	struct pcap_pkthdr h = {
-		.ts = { .tv_sec = time_us / 1000000, .tv_usec = time_us % 1000000 },
+		.ts = {.tv_sec = time_us / 1000000, .tv_usec = time_us % 1000000},
 		.caplen = (uint32_t)(caplen > SNAPLEN ? SNAPLEN : caplen),
 		.len = (uint32_t)(len > UINT32_MAX ? UINT32_MAX : len),
 	};
@@ -198,7 +202,8 @@ int vw_pcap_file_flush(struct vw_pcap_file *p)
 		return 0;
 	}
 	r = errno ? -errno : -EIO;
-	/* A full disk: what was begun goes, what was whole stays; opened again at the next packet. */
+	/* A full disk: what was begun goes, what was whole stays; opened again at the next packet.
+	 */
 	pcap_dump_close(p->out);
 	p->out = NULL;
 	(void)cut_file(p, p->flushed);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading a segmented log, also while it is being written and rotated: the list of its files, and the
- * lines of one. Knows nothing of what the lines say. */
+/* Reading a segmented log, also while it is being written and rotated: the list of its files, and
+ * the lines of one. Knows nothing of what the lines say. */
 #include "vethwall/store.h"
 #include "vethwall/cleanup.h"
 
@@ -22,8 +22,9 @@ static bool is_open(const struct vw_segments *s, const struct stat *st)
 {
 	struct stat other;
 
-	vw_vec_foreach(seg, &s->list) {
-		if (!fstat(seg->fd, &other) && other.st_dev == st->st_dev && other.st_ino == st->st_ino)
+	vw_vec_foreach (seg, &s->list) {
+		if (!fstat(seg->fd, &other) && other.st_dev == st->st_dev &&
+		    other.st_ino == st->st_ino)
 			return true;
 	}
 	return false;
@@ -63,11 +64,11 @@ static void reverse(struct vw_segments *s)
 	}
 }
 
-/* The youngest is opened first: a rotation in between shifts files towards higher numbers, so one may be
- * met twice (and is left out then) but none is missed. */
+/* The youngest is opened first: a rotation in between shifts files towards higher numbers, so one
+ * may be met twice (and is left out then) but none is missed. */
 int vw_segments_open(const char *dir, const char *name, struct vw_segments *ret)
 {
-	_cleanup_(vw_segments_done) struct vw_segments s = { 0 };
+	_cleanup_(vw_segments_done) struct vw_segments s = {0};
 	_cleanup_(closep) int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char seg[VW_SEGMENT_NAME];
 	unsigned missing = 0;
@@ -88,13 +89,13 @@ int vw_segments_open(const char *dir, const char *name, struct vw_segments *ret)
 	}
 	reverse(&s);
 	*ret = s;
-	s = (struct vw_segments){ 0 };
+	s = (struct vw_segments){0};
 	return 0;
 }
 
 void vw_segments_done(struct vw_segments *s)
 {
-	vw_vec_foreach(seg, &s->list) {
+	vw_vec_foreach (seg, &s->list) {
 		if (seg->fd >= 0)
 			close(seg->fd);
 	}
@@ -103,7 +104,7 @@ void vw_segments_done(struct vw_segments *s)
 
 int vw_lines_init(struct vw_lines *l, int fd, size_t line_max)
 {
-	*l = (struct vw_lines){ .fd = fd, .cap = line_max > READ_CHUNK ? line_max : READ_CHUNK };
+	*l = (struct vw_lines){.fd = fd, .cap = line_max > READ_CHUNK ? line_max : READ_CHUNK};
 	l->buf = malloc(l->cap);
 	return l->buf ? 0 : -ENOMEM;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The append-only log: lines go to NAME until it is full, then it becomes NAME.1. A write is all or
- * nothing also on a full disk, because the file is cut back; a crash can leave one incomplete last line,
- * which the next start cuts. Knows nothing of what the lines say. */
+ * nothing also on a full disk, because the file is cut back; a crash can leave one incomplete last
+ * line, which the next start cuts. Knows nothing of what the lines say. */
 #include "vethwall/store.h"
 #include "vethwall/cleanup.h"
 
@@ -20,7 +20,7 @@ struct vw_store {
 	unsigned segments;
 	gid_t gid;
 	bool cut_back; /* the file must be cut to size before the next write */
-	bool reopen;   /* the file was rotated away and a new one could not be made yet */
+	bool reopen; /* the file was rotated away and a new one could not be made yet */
 };
 
 int vw_store_dir(const char *dir, gid_t gid, struct vw_diag *d)
@@ -110,8 +110,9 @@ static int complete_size(int fd, uint64_t size, uint64_t *ret)
 static int open_active(struct vw_store *s)
 {
 	struct stat st;
-	uint64_t keep;
-	int r, fd = openat(s->dirfd, s->name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	uint64_t keep = 0;
+	int r, fd = openat(s->dirfd, s->name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			   0640);
 
 	if (fd < 0)
 		return -errno;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The denied-flow log against the real kernel: real packets through sets of the walls' shape, and the
- * records' sums against what was sent. Everything happens in network namespaces of this process and of
- * one child, which end with them. */
+/* The denied-flow log against the real kernel: real packets through sets of the walls' shape, and
+ * the records' sums against what was sent. Everything happens in network namespaces of this process
+ * and of one child, which end with them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -100,14 +100,19 @@ static void make_wall(unsigned size)
 	FILE *f;
 
 	run("ip link add vwd0 type veth peer name eth0 netns %d", holder);
-	run("ip addr add " HOST4 "/24 dev vwd0 && ip addr add " HOST6 "/64 dev vwd0 nodad && ip link set vwd0 up");
+	run("ip addr add " HOST4 "/24 dev vwd0 && ip addr add " HOST6
+	    "/64 dev vwd0 nodad && ip link set vwd0 up");
 	run("nsenter -t %d -n sh -c 'ip addr add " CONT4 "/24 dev eth0 && ip addr add " CONT6
-	    "/64 dev eth0 nodad && ip link set eth0 up'", holder);
+	    "/64 dev eth0 nodad && ip link set eth0 up'",
+	    holder);
 	/* no discovery: only what we send is counted */
 	run("mac=$(nsenter -t %d -n ip -o link show eth0 | sed 's/.*ether \\([^ ]*\\).*/\\1/'); "
-	    "for a in " CONT4 " " CONT6 "; do ip neigh replace $a lladdr $mac dev vwd0; done", holder);
-	run("mac=$(ip -o link show vwd0 | sed 's/.*ether \\([^ ]*\\).*/\\1/'); nsenter -t %d -n sh -c \""
-	    "ip neigh replace " HOST4 " lladdr $mac dev eth0; ip neigh replace " HOST6 " lladdr $mac dev eth0\"",
+	    "for a in " CONT4 " " CONT6 "; do ip neigh replace $a lladdr $mac dev vwd0; done",
+	    holder);
+	run("mac=$(ip -o link show vwd0 | sed 's/.*ether \\([^ ]*\\).*/\\1/'); nsenter -t %d -n sh "
+	    "-c \""
+	    "ip neigh replace " HOST4 " lladdr $mac dev eth0; ip neigh replace " HOST6
+	    " lladdr $mac dev eth0\"",
 	    holder);
 	ifindex = if_nametoindex("vwd0");
 	f = popen("nft -f -", "w");
@@ -116,14 +121,17 @@ static void make_wall(unsigned size)
 		const char *ip = v == 4 ? "ip" : "ip6", *t = v == 4 ? "ipv4_addr" : "ipv6_addr";
 
 		fprintf(f,
-			"set d%d_%u { type mark . %s . %s . inet_proto . inet_service . inet_service; size %u; "
-			"flags dynamic,timeout; timeout 10m; counter; limit rate 1/second burst 1 packets; }\n"
+			"set d%d_%u { type mark . %s . %s . inet_proto . inet_service . "
+			"inet_service; size %u; "
+			"flags dynamic,timeout; timeout 10m; counter; limit rate 1/second burst 1 "
+			"packets; }\n"
 			"chain dc%d_%u { counter\n"
-			"update @d%d_%u { meta mark . %s saddr . %s daddr . meta l4proto . th sport . th dport } "
+			"update @d%d_%u { meta mark . %s saddr . %s daddr . meta l4proto . th "
+			"sport . th dport } "
 			"log group %d snaplen 128\n}\n"
 			"chain di%d_%u { jump dc%d_%u\n drop\n}\n",
-			v, ifindex, t, t, size, v, ifindex, v, ifindex, ip, ip, GROUP, v, ifindex, v,
-			ifindex);
+			v, ifindex, t, t, size, v, ifindex, v, ifindex, ip, ip, GROUP, v, ifindex,
+			v, ifindex);
 	}
 	for (int sent = 0; sent < 2; sent++)
 		fprintf(f,
@@ -167,13 +175,14 @@ static int teardown(void **state)
 
 struct load {
 	bool from_container;
-	int v;            /* 4 or 6 */
-	unsigned flows;   /* destination ports base, base + 1, ... */
-	unsigned rounds;  /* packets of each */
-	unsigned base;    /* 1 if 0 */
+	int v; /* 4 or 6 */
+	unsigned flows; /* destination ports base, base + 1, ... */
+	unsigned rounds; /* packets of each */
+	unsigned base; /* 1 if 0 */
 };
 
-static socklen_t address(int v, const char *a4, const char *a6, unsigned port, struct sockaddr_storage *ret)
+static socklen_t address(int v, const char *a4, const char *a6, unsigned port,
+			 struct sockaddr_storage *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	if (v == 4) {
@@ -192,8 +201,8 @@ static socklen_t address(int v, const char *a4, const char *a6, unsigned port, s
 	return sizeof(*s);
 }
 
-/* Sends until all is sent: a packet that the egress hook drops is an error to the sender (EPERM), which
- * has been counted. */
+/* Sends until all is sent: a packet that the egress hook drops is an error to the sender (EPERM),
+ * which has been counted. */
 static int sending(const struct load *l)
 {
 	static char payload[PAYLOAD];
@@ -208,14 +217,17 @@ static int sending(const struct load *l)
 		return 1;
 	fd = socket(l->v == 4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buf, sizeof(buf));
-	n = address(l->v, l->from_container ? CONT4 : HOST4, l->from_container ? CONT6 : HOST6, 40000, &a);
+	n = address(l->v, l->from_container ? CONT4 : HOST4, l->from_container ? CONT6 : HOST6,
+		    40000, &a);
 	if (bind(fd, (struct sockaddr *)&a, n))
 		return 2;
 	for (unsigned r = 0; r < l->rounds; r++) {
 		for (unsigned i = 0; i < l->flows; i++) {
-			n = address(l->v, l->from_container ? HOST4 : CONT4, l->from_container ? HOST6 : CONT6,
-				    (l->base ? l->base : 1) + i, &a);
-			while (sendto(fd, payload, sizeof(payload), 0, (struct sockaddr *)&a, n) < 0) {
+			n = address(l->v, l->from_container ? HOST4 : CONT4,
+				    l->from_container ? HOST6 : CONT6, (l->base ? l->base : 1) + i,
+				    &a);
+			while (sendto(fd, payload, sizeof(payload), 0, (struct sockaddr *)&a, n) <
+			       0) {
 				if (errno == EPERM)
 					break;
 				if (errno != ENOBUFS && errno != EAGAIN)
@@ -266,27 +278,42 @@ static void names(void *arg, unsigned i, const struct vw_tuple *t, struct vw_flo
 	(void)arg;
 	(void)i;
 	(void)t;
-	*ret = (struct vw_flow_names){ .in_iface = "vwd0", .workload = "shop/api-1", .service = "api",
-				       .peer = "host", .policy = "default", .rule = "default" };
+	*ret = (struct vw_flow_names){.in_iface = "vwd0",
+				      .workload = "shop/api-1",
+				      .service = "api",
+				      .peer = "host",
+				      .policy = "default",
+				      .rule = "default"};
+}
+
+/* Without asserts: also for children, which must not run the rest of the tests. */
+static int try_agent(struct agent *a, uint64_t segment)
+{
+	struct vw_diag d = {0};
+	int r;
+
+	memset(a, 0, sizeof(*a));
+	a->s = (struct vw_settings){.log_dir = dir,
+				    .log_segment_bytes = segment,
+				    .log_segments = 900,
+				    .pcap_segment_bytes = 1 << 20,
+				    .pcap_segments = 2,
+				    .flow_interval_ms = 200};
+	a->s.config.nflog_group = GROUP;
+	a->s.config.denied_max = 65536;
+	r = vw_loop_new(&a->loop);
+	if (!r)
+		r = vw_nft_open(&a->nft, &d);
+	if (!r)
+		r = vw_denied_open(a->loop, a->nft, &a->s, names, NULL, &a->denied, &d);
+	vw_diag_print(&d, stderr, false);
+	vw_diag_done(&d);
+	return r;
 }
 
 static void start_agent(struct agent *a, uint64_t segment)
 {
-	struct vw_diag d = { 0 };
-
-	memset(a, 0, sizeof(*a));
-	a->s = (struct vw_settings){ .log_dir = dir, .log_segment_bytes = segment, .log_segments = 900,
-				     .pcap_segment_bytes = 1 << 20, .pcap_segments = 2,
-				     .flow_interval_ms = 200 };
-	a->s.config.nflog_group = GROUP;
-	a->s.config.denied_max = 65536;
-	assert_int_equal(vw_loop_new(&a->loop), 0);
-	if (vw_nft_open(&a->nft, &d) ||
-	    vw_denied_open(a->loop, a->nft, &a->s, names, NULL, &a->denied, &d)) {
-		vw_diag_print(&d, stderr, false);
-		fail();
-	}
-	vw_diag_done(&d);
+	assert_int_equal(try_agent(a, segment), 0);
 }
 
 static void stop_agent(struct agent *a)
@@ -351,11 +378,11 @@ static struct sums sums;
 static void read_log(void)
 {
 	static char buf[VW_FLOW_LINE_MAX];
-	struct vw_segments segs = { 0 };
+	struct vw_segments segs = {0};
 
 	memset(&sums, 0, sizeof(sums));
 	assert_int_equal(vw_segments_open(dir, "denied.jsonl", &segs), 0);
-	vw_vec_foreach(seg, &segs.list) {
+	vw_vec_foreach (seg, &segs.list) {
 		struct vw_lines l;
 		const char *line;
 		size_t n;
@@ -367,7 +394,8 @@ static void read_log(void)
 			assert_int_equal(vw_flow_json_parse(line, n, buf, &f), 0);
 			if (!sums.records++) {
 				memcpy(sums.text, line, n);
-				assert_int_equal(vw_flow_json_parse(sums.text, n, buf, &sums.first), 0);
+				assert_int_equal(vw_flow_json_parse(sums.text, n, buf, &sums.first),
+						 0);
 			}
 			if (f.event == VW_FLOW_OVERFLOW) {
 				sums.overflow += f.packets;
@@ -399,7 +427,8 @@ static void assert_sum(bool egress, int v, uint64_t packets)
 
 static void first_record(void **state)
 {
-	static const struct load one = { .from_container = true, .v = 4, .flows = 1, .rounds = 1, .base = 53 };
+	static const struct load one = {
+		.from_container = true, .v = 4, .flows = 1, .rounds = 1, .base = 53};
 	struct vw_flow *f = &sums.first;
 	char a[VW_ADDR_STRLEN];
 	struct agent ag;
@@ -425,18 +454,19 @@ static void first_record(void **state)
 	assert_true(f->community_id.n == 30);
 	assert_true(f->first_us >= before - 10000 && f->time_us <= vw_wall_ns() / 1000);
 	stop_agent(&ag);
-	run("tcpdump -n -r %s/denied.pcap 2>/dev/null | grep -q '" CONT4 ".40000 > " HOST4 ".53: '", dir);
+	run("tcpdump -n -r %s/denied.pcap 2>/dev/null | grep -q '" CONT4 ".40000 > " HOST4 ".53: '",
+	    dir);
 }
 
 /* Both directions and families, one flow and many, at full speed. */
 static void exact_sums(void **state)
 {
 	static const struct load loads[] = {
-		{ .from_container = true, .v = 4, .flows = 1, .rounds = 200000 },
-		{ .from_container = true, .v = 4, .flows = 10000, .rounds = 20, .base = 100 },
-		{ .from_container = true, .v = 6, .flows = 2000, .rounds = 20 },
-		{ .from_container = false, .v = 4, .flows = 500, .rounds = 40 },
-		{ .from_container = false, .v = 6, .flows = 500, .rounds = 40 },
+		{.from_container = true, .v = 4, .flows = 1, .rounds = 200000},
+		{.from_container = true, .v = 4, .flows = 10000, .rounds = 20, .base = 100},
+		{.from_container = true, .v = 6, .flows = 2000, .rounds = 20},
+		{.from_container = false, .v = 4, .flows = 500, .rounds = 40},
+		{.from_container = false, .v = 6, .flows = 500, .rounds = 40},
 	};
 	struct vw_denied_stats st;
 	struct agent ag;
@@ -464,7 +494,8 @@ static void exact_sums(void **state)
 
 static void scan_of_all_ports(void **state)
 {
-	static const struct load scan = { .from_container = true, .v = 4, .flows = 65535, .rounds = 1 };
+	static const struct load scan = {
+		.from_container = true, .v = 4, .flows = 65535, .rounds = 1};
 	struct agent ag;
 
 	(void)state;
@@ -492,23 +523,26 @@ static pid_t fork_agent(void)
 	if (!p) {
 		struct agent a;
 
-		start_agent(&a, 300000);
+		if (try_agent(&a, 300000))
+			_exit(1);
 		vw_denied_wall(a.denied, ifindex, true, true);
 		if (write(ready[1], "x", 1) != 1)
 			_exit(1);
 		_exit(vw_loop_run(a.loop) ? 1 : 0);
 	}
+	close(ready[1]);
 	assert_int_equal(read(ready[0], &c, 1), 1);
 	close(ready[0]);
-	close(ready[1]);
 	return p;
 }
 
 /* kill -9 at any moment, packets before, between and after: nothing twice, nothing lost. */
 static void killed_and_restarted(void **state)
 {
-	static const struct load busy = { .from_container = true, .v = 4, .flows = 3000, .rounds = 80 };
-	static const struct load in_between = { .from_container = true, .v = 6, .flows = 10, .rounds = 3 };
+	static const struct load busy = {
+		.from_container = true, .v = 4, .flows = 3000, .rounds = 80};
+	static const struct load in_between = {
+		.from_container = true, .v = 6, .flows = 10, .rounds = 3};
 	struct agent ag;
 	pid_t sender;
 
@@ -536,7 +570,8 @@ static void killed_and_restarted(void **state)
 /* More flows than the set takes: what has no record of its own is in the overflow's. */
 static void overflow(void **state)
 {
-	static const struct load many = { .from_container = true, .v = 4, .flows = 1000, .rounds = 10 };
+	static const struct load many = {
+		.from_container = true, .v = 4, .flows = 1000, .rounds = 10};
 	struct vw_denied_stats st;
 	struct agent ag;
 
@@ -547,7 +582,9 @@ static void overflow(void **state)
 	start_agent(&ag, 1 << 20);
 	ag.s.config.denied_max = 128;
 	vw_denied_free(&ag.denied);
-	assert_int_equal(vw_denied_open(ag.loop, ag.nft, &ag.s, names, NULL, &ag.denied, &(struct vw_diag){ 0 }), 0);
+	assert_int_equal(vw_denied_open(ag.loop, ag.nft, &ag.s, names, NULL, &ag.denied,
+					&(struct vw_diag){0}),
+			 0);
 	vw_denied_wall(ag.denied, ifindex, true, true);
 	vw_denied_flush(ag.denied);
 	load(&ag, &many);
@@ -564,7 +601,7 @@ static void overflow(void **state)
 
 static void wall_gone(void **state)
 {
-	static const struct load some = { .from_container = true, .v = 4, .flows = 50, .rounds = 50 };
+	static const struct load some = {.from_container = true, .v = 4, .flows = 50, .rounds = 50};
 	struct agent ag;
 
 	(void)state;
@@ -585,7 +622,7 @@ static void wall_gone(void **state)
 /* The same set made anew under the same interface counts from zero. */
 static void set_made_anew(void **state)
 {
-	static const struct load some = { .from_container = true, .v = 4, .flows = 20, .rounds = 5 };
+	static const struct load some = {.from_container = true, .v = 4, .flows = 20, .rounds = 5};
 	struct agent ag;
 
 	(void)state;
@@ -605,7 +642,7 @@ static void set_made_anew(void **state)
 /* A disk that is full for a while delays records and loses none; the agent goes on. */
 static void full_disk(void **state)
 {
-	static const struct load some = { .from_container = true, .v = 4, .flows = 300, .rounds = 5 };
+	static const struct load some = {.from_container = true, .v = 4, .flows = 300, .rounds = 5};
 	struct rlimit old, lim;
 	struct vw_denied_stats st;
 	struct agent ag;
@@ -617,7 +654,7 @@ static void full_disk(void **state)
 	vw_denied_wall(ag.denied, ifindex, true, true);
 	load(&ag, &some);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	lim = (struct rlimit){ 1000, old.rlim_max };
+	lim = (struct rlimit){1000, old.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &lim), 0);
 	load(&ag, &some);
 	vw_denied_flush(ag.denied);
@@ -628,9 +665,9 @@ static void full_disk(void **state)
 	vw_denied_wall_gone(ag.denied, ifindex); /* even then */
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	vw_denied_flush(ag.denied);
-	load(&ag, &(struct load){ .from_container = true, .v = 6, .flows = 1, .rounds = 1 });
+	load(&ag, &(struct load){.from_container = true, .v = 6, .flows = 1, .rounds = 1});
 	for (int i = 0; i < 100 && (vw_denied_stats(ag.denied, &st), st.unwritten_packets); i++)
-		load(&ag, &(struct load){ .from_container = true, .v = 6, .flows = 1, .rounds = 1 });
+		load(&ag, &(struct load){.from_container = true, .v = 6, .flows = 1, .rounds = 1});
 	assert_int_equal(st.unwritten_packets, 0);
 	read_log();
 	assert_sum(true, 4, 3000);

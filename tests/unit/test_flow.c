@@ -18,11 +18,11 @@ static void times(void **state)
 		int64_t us;
 		const char *text;
 	} t[] = {
-		{ 0, "1970-01-01T00:00:00.000000Z" },
-		{ -1, "1969-12-31T23:59:59.999999Z" },
-		{ 1795387309123456, "2026-11-22T22:41:49.123456Z" },
-		{ 951782400000000, "2000-02-29T00:00:00.000000Z" },
-		{ 4107542399999999, "2100-02-28T23:59:59.999999Z" },
+		{0, "1970-01-01T00:00:00.000000Z"},
+		{-1, "1969-12-31T23:59:59.999999Z"},
+		{1795387309123456, "2026-11-22T22:41:49.123456Z"},
+		{951782400000000, "2000-02-29T00:00:00.000000Z"},
+		{4107542399999999, "2100-02-28T23:59:59.999999Z"},
 	};
 	char buf[VW_TIME_STRLEN];
 	int64_t us;
@@ -37,12 +37,19 @@ static void times(void **state)
 
 static void time_forms(void **state)
 {
-	static const char *const same[] = { "2026-11-22T22:41:49Z", "2026-11-23T00:41:49+02:00",
-					    "2026-11-22T17:41:49.0-0500", "2026-11-22 22:41:49.000000999Z" };
-	static const char *const bad[] = { "", "2026-11-22", "2026-11-22T22:41:49", "2026-02-29T00:00:00Z",
-					   "2026-13-01T00:00:00Z", "2026-11-22T24:00:00Z",
-					   "2026-11-22T22:41:49.Z", "2026-11-22T22:41:49Zx",
-					   "2026-11-22T22:41:49+25:00", "x026-11-22T22:41:49Z" };
+	static const char *const same[] = {"2026-11-22T22:41:49Z", "2026-11-23T00:41:49+02:00",
+					   "2026-11-22T17:41:49.0-0500",
+					   "2026-11-22 22:41:49.000000999Z"};
+	static const char *const bad[] = {"",
+					  "2026-11-22",
+					  "2026-11-22T22:41:49",
+					  "2026-02-29T00:00:00Z",
+					  "2026-13-01T00:00:00Z",
+					  "2026-11-22T24:00:00Z",
+					  "2026-11-22T22:41:49.Z",
+					  "2026-11-22T22:41:49Zx",
+					  "2026-11-22T22:41:49+25:00",
+					  "x026-11-22T22:41:49Z"};
 	int64_t us = 77;
 
 	(void)state;
@@ -58,10 +65,20 @@ static void time_forms(void **state)
 
 static void merge(void **state)
 {
-	struct vw_flow a = { .time_us = 10, .first_us = 5, .last_us = 9, .packets = 3, .bytes = 30,
-			     .total_packets = 3, .total_bytes = 30 };
-	struct vw_flow b = { .time_us = 20, .first_us = 11, .last_us = 19, .packets = 4, .bytes = 44,
-			     .total_packets = 7, .total_bytes = 74 };
+	struct vw_flow a = {.time_us = 10,
+			    .first_us = 5,
+			    .last_us = 9,
+			    .packets = 3,
+			    .bytes = 30,
+			    .total_packets = 3,
+			    .total_bytes = 30};
+	struct vw_flow b = {.time_us = 20,
+			    .first_us = 11,
+			    .last_us = 19,
+			    .packets = 4,
+			    .bytes = 44,
+			    .total_packets = 7,
+			    .total_bytes = 74};
 	struct vw_flow x = a, y = b;
 
 	(void)state;
@@ -77,7 +94,7 @@ static void merge(void **state)
 
 static void codes(void **state)
 {
-	struct vw_flow f = { 0 };
+	struct vw_flow f = {0};
 
 	(void)state;
 	vw_flow_set_code(&f, VW_CODE_DENY | VW_CODE_AUDIT | VW_CODE_EGRESS | 300);
@@ -92,7 +109,7 @@ static void codes(void **state)
 
 static void key_is_the_kernels(void **state)
 {
-	struct vw_tuple t = { .code = 0x80000001, .proto = 6, .sport = 0x1234, .dport = 443 }, back;
+	struct vw_tuple t = {.code = 0x80000001, .proto = 6, .sport = 0x1234, .dport = 443}, back;
 	uint8_t key[VW_FLOW_KEY_MAX];
 
 	(void)state;
@@ -148,7 +165,7 @@ static void table_model(void **state)
 
 	(void)state;
 	srand(7);
-	vw_counted_init(&t, KLEN, (const uint64_t[2]){ 1, 2 });
+	vw_counted_init(&t, KLEN, (const uint64_t[2]){1, 2});
 	for (int round = 0; round < 60; round++) {
 		for (int k = 0; k < (round % 5 ? 200 : 5); k++) {
 			unsigned i = (unsigned)rand() % KEYS;
@@ -181,7 +198,7 @@ static void table_bound(void **state)
 	uint8_t key[KLEN];
 
 	(void)state;
-	vw_counted_init(&t, KLEN, (const uint64_t[2]){ 1, 2 });
+	vw_counted_init(&t, KLEN, (const uint64_t[2]){1, 2});
 	for (unsigned i = 0; i < 10; i++) {
 		make_key(i, key);
 		assert_int_equal(vw_counted_put(&t, key, 5) != NULL, i < 5);
@@ -195,7 +212,7 @@ static void readings(void **state)
 	struct {
 		struct vw_counted c;
 		uint8_t key[KLEN];
-	} e = { 0 };
+	} e = {0};
 	struct vw_counted *c = &e.c;
 
 	(void)state;
@@ -223,10 +240,14 @@ static void readings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(times),	cmocka_unit_test(time_forms),
-		cmocka_unit_test(merge),	cmocka_unit_test(codes),
-		cmocka_unit_test(key_is_the_kernels), cmocka_unit_test(table_model),
-		cmocka_unit_test(table_bound),	cmocka_unit_test(readings),
+		cmocka_unit_test(times),
+		cmocka_unit_test(time_forms),
+		cmocka_unit_test(merge),
+		cmocka_unit_test(codes),
+		cmocka_unit_test(key_is_the_kernels),
+		cmocka_unit_test(table_model),
+		cmocka_unit_test(table_bound),
+		cmocka_unit_test(readings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

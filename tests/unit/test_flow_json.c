@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Flow records to lines and back, with hostile strings, and lines that are none. jansson is the judge of
- * whether a line is JSON. */
+/* Flow records to lines and back, with hostile strings, and lines that are none. jansson is the
+ * judge of whether a line is JSON. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static struct vw_flow sample(const char *src, const char *dst, uint8_t proto)
 		.time_us = 1795387309123456,
 		.first_us = 1795387308000001,
 		.last_us = 1795387309000002,
-		.t = { .proto = proto, .sport = 40000, .dport = 5432 },
+		.t = {.proto = proto, .sport = 40000, .dport = 5432},
 		.ifindex = 42,
 		.in_iface = vw_str_of("veth12ab"),
 		.workload = vw_str_of("shop/api-1"),
@@ -108,12 +108,18 @@ static void members(void **state)
 	line[n] = '\0';
 	assert_string_equal(
 		line,
-		"{\"timestamp\":\"2026-11-22T22:41:49.123456Z\",\"event_type\":\"denied\",\"direction\":\"egress\","
-		"\"in_iface\":\"veth12ab\",\"src_ip\":\"10.77.0.11\",\"src_port\":40000,\"dest_ip\":\"10.77.0.12\","
-		"\"dest_port\":5432,\"proto\":\"tcp\",\"workload\":\"shop/api-1\",\"service\":\"api\","
-		"\"peer\":\"shop/db-1\",\"policy\":\"shop/db\",\"rule\":\"default\",\"packets\":12,\"bytes\":720,"
-		"\"first_seen\":\"2026-11-22T22:41:48.000001Z\",\"last_seen\":\"2026-11-22T22:41:49.000002Z\","
-		"\"community_id\":\"1:LQU9qZlK+B5F3KDmev6m5PMibrg=\",\"image\":\"registry.local/shop/api:1.4\","
+		"{\"timestamp\":\"2026-11-22T22:41:49.123456Z\",\"event_type\":\"denied\","
+		"\"direction\":\"egress\","
+		"\"in_iface\":\"veth12ab\",\"src_ip\":\"10.77.0.11\",\"src_port\":40000,\"dest_"
+		"ip\":\"10.77.0.12\","
+		"\"dest_port\":5432,\"proto\":\"tcp\",\"workload\":\"shop/"
+		"api-1\",\"service\":\"api\","
+		"\"peer\":\"shop/db-1\",\"policy\":\"shop/"
+		"db\",\"rule\":\"default\",\"packets\":12,\"bytes\":720,"
+		"\"first_seen\":\"2026-11-22T22:41:48.000001Z\",\"last_seen\":\"2026-11-22T22:41:"
+		"49.000002Z\","
+		"\"community_id\":\"1:LQU9qZlK+B5F3KDmev6m5PMibrg=\",\"image\":\"registry.local/"
+		"shop/api:1.4\","
 		"\"peer_service\":\"db\",\"tier\":\"policy\",\"ifindex\":42,\"code\":2415919361,"
 		"\"total_packets\":100,\"total_bytes\":6000}\n");
 }
@@ -137,10 +143,10 @@ static void kinds(void **state)
 	assert_non_null(strstr(line, "\"ether_type\":35020"));
 	f = sample("10.0.0.1", "10.0.0.2", 6);
 	vw_flow_set_code(&f, VW_CODE_AUDIT | 256);
-	f.peer_service = f.image = (struct vw_str){ 0 };
+	f.peer_service = f.image = (struct vw_str){0};
 	f.packets = f.total_packets = INT64_MAX; /* jansson reads no more */
 	round_trip(&f);
-	f = (struct vw_flow){ .event = VW_FLOW_OVERFLOW, .packets = 4, .ifindex = 3 };
+	f = (struct vw_flow){.event = VW_FLOW_OVERFLOW, .packets = 4, .ifindex = 3};
 	round_trip(&f);
 	assert_null(strstr(line, "direction"));
 }
@@ -153,18 +159,20 @@ static void hostile(void **state)
 	size_t n;
 
 	(void)state;
-	f.workload = vw_str_of("a\"b\\c\n\x1b[2J\x7f\xc2\x9b/\xe2\x80\xae\xff\xc0\xaf\xed\xa0\x80 \xc3\xa9\xf0\x9f\x90\xb3");
+	f.workload = vw_str_of("a\"b\\c\n\x1b[2J\x7f\xc2\x9b/\xe2\x80\xae\xff\xc0\xaf\xed\xa0\x80 "
+			       "\xc3\xa9\xf0\x9f\x90\xb3");
 	n = vw_flow_json(&f, line);
 	for (size_t i = 0; i + 1 < n; i++)
 		assert_true((unsigned char)line[i] >= 0x20 && line[i] != 0x7f);
 	assert_null(memmem(line, n, "\xc2\x9b", 2));
 	assert_null(memmem(line, n, "\xe2\x80\xae", 3));
 	assert_int_equal(vw_flow_json_parse(line, n, buf, &back), 0);
-	assert_memory_equal(back.workload.s, "a\"b\\c\n\x1b[2J\x7f\xc2\x9b/\xe2\x80\xae\xef\xbf\xbd", 20);
+	assert_memory_equal(back.workload.s,
+			    "a\"b\\c\n\x1b[2J\x7f\xc2\x9b/\xe2\x80\xae\xef\xbf\xbd", 20);
 	assert_memory_equal(back.workload.s + back.workload.n - 7, " \xc3\xa9\xf0\x9f\x90\xb3", 7);
 	memset(big, 1, sizeof(big));
-	f.in_iface = f.workload = f.service = f.image = f.peer = f.peer_service = f.policy = f.rule = f.tier =
-		(struct vw_str){ big, sizeof(big) };
+	f.in_iface = f.workload = f.service = f.image = f.peer = f.peer_service = f.policy =
+		f.rule = f.tier = (struct vw_str){big, sizeof(big)};
 	n = vw_flow_json(&f, line);
 	assert_true(n < VW_FLOW_LINE_MAX);
 	assert_int_equal(vw_flow_json_parse(line, n, buf, &back), 0);
@@ -177,7 +185,9 @@ static void hostile(void **state)
 	assert_int_equal(back.tier.n, VW_FLOW_STR_MAX - 1);
 }
 
-#define REST "\"direction\":\"ingress\",\"src_ip\":\"10.0.0.1\",\"dest_ip\":\"10.0.0.2\",\"proto\":\"tcp\",\"packets\":1}"
+#define REST                                                                                    \
+	"\"direction\":\"ingress\",\"src_ip\":\"10.0.0.1\",\"dest_ip\":\"10.0.0.2\",\"proto\":" \
+	"\"tcp\",\"packets\":1}"
 #define HEAD "{\"timestamp\":\"2026-11-22T22:41:49Z\",\"event_type\":\"denied\","
 
 static int parse(const char *s, struct vw_flow *f)
@@ -190,7 +200,8 @@ static void accepted(void **state)
 	static const char *const good[] = {
 		HEAD REST,
 		HEAD "\"new\":{\"a\":[1,\"]}\",{}],\"b\":null},\"x\":true,\"y\":-1.5e3," REST,
-		" { \"packets\" : 7 , \"dest_port\" : 80, \"workload\" : \"\\u00e9\\ud83d\\udc33\\/\", \"timestamp\":"
+		" { \"packets\" : 7 , \"dest_port\" : 80, \"workload\" : "
+		"\"\\u00e9\\ud83d\\udc33\\/\", \"timestamp\":"
 		"\"2026-11-22T22:41:49Z\",\"event_type\":\"audited\", " REST " ",
 	};
 	struct vw_flow f;
@@ -209,17 +220,33 @@ static void accepted(void **state)
 static void refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "{}", "null", "[]", "{", HEAD, HEAD REST "x", HEAD REST HEAD,
+		"",
+		"{}",
+		"null",
+		"[]",
+		"{",
+		HEAD,
+		HEAD REST "x",
+		HEAD REST HEAD,
 		"{\"timestamp\":\"yesterday\",\"event_type\":\"denied\"," REST,
 		"{\"timestamp\":\"2026-11-22T22:41:49Z\",\"event_type\":\"alert\"," REST,
-		HEAD "\"src_port\":65536," REST, HEAD "\"src_port\":-1," REST, HEAD "\"src_port\":01," REST,
-		HEAD "\"src_port\":\"1\"," REST, HEAD "\"bytes\":18446744073709551616," REST,
-		HEAD "\"bytes\":1.5," REST, HEAD "\"icmp_type\":256," REST,
-		HEAD "\"workload\":\"a\nb\"," REST, HEAD "\"workload\":\"\\x\"," REST,
-		HEAD "\"workload\":\"\\u12g4\"," REST, HEAD "\"workload\":\"open," REST,
-		HEAD "\"x\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]," REST, HEAD "\"x\":[1," REST,
-		HEAD "\"src_ip\":\"10.0.0.1/8\"," REST, HEAD "\"proto\":\"tcp?\",\"packets\":1}",
-		HEAD "\"direction\":\"ingress\",\"src_ip\":\"10.0.0.1\",\"dest_ip\":\"::1\",\"proto\":\"tcp\",\"packets\":1}",
+		HEAD "\"src_port\":65536," REST,
+		HEAD "\"src_port\":-1," REST,
+		HEAD "\"src_port\":01," REST,
+		HEAD "\"src_port\":\"1\"," REST,
+		HEAD "\"bytes\":18446744073709551616," REST,
+		HEAD "\"bytes\":1.5," REST,
+		HEAD "\"icmp_type\":256," REST,
+		HEAD "\"workload\":\"a\nb\"," REST,
+		HEAD "\"workload\":\"\\x\"," REST,
+		HEAD "\"workload\":\"\\u12g4\"," REST,
+		HEAD "\"workload\":\"open," REST,
+		HEAD "\"x\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]," REST,
+		HEAD "\"x\":[1," REST,
+		HEAD "\"src_ip\":\"10.0.0.1/8\"," REST,
+		HEAD "\"proto\":\"tcp?\",\"packets\":1}",
+		HEAD "\"direction\":\"ingress\",\"src_ip\":\"10.0.0.1\",\"dest_ip\":\"::1\","
+		     "\"proto\":\"tcp\",\"packets\":1}",
 	};
 	struct vw_flow f, before;
 
@@ -233,8 +260,8 @@ static void refused(void **state)
 	assert_memory_equal(&f, &before, sizeof(f));
 }
 
-/* Every prefix, and lines with random bytes changed, end in a verdict; each buffer has its exact size, so
- * that the sanitizer sees a read behind it. */
+/* Every prefix, and lines with random bytes changed, end in a verdict; each buffer has its exact
+ * size, so that the sanitizer sees a read behind it. */
 static void mangled(void **state)
 {
 	struct vw_flow f = sample("fd00::1", "10.0.0.2", 6);

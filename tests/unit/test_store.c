@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The segmented log on a real file system: rotation, torn lines, a disk without room, readers; and the
- * packet files. */
+/* The segmented log on a real file system: rotation, torn lines, a disk without room, readers; and
+ * the packet files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ static int teardown(void **state)
 
 static uint64_t open_store(struct fixture *f, uint64_t bytes, unsigned segments)
 {
-	struct vw_store_options o = { f->dir, "x.jsonl", bytes, segments, (gid_t)-1 };
+	struct vw_store_options o = {f->dir, "x.jsonl", bytes, segments, (gid_t)-1};
 	uint64_t cut = 0;
 
 	vw_store_free(&f->s);
@@ -84,11 +84,11 @@ static void append(struct fixture *f, const char *s)
 static const char *all(const struct fixture *f)
 {
 	static char out[4096];
-	struct vw_segments segs = { 0 };
+	struct vw_segments segs = {0};
 
 	out[0] = '\0';
 	assert_int_equal(vw_segments_open(f->dir, "x.jsonl", &segs), 0);
-	vw_vec_foreach(seg, &segs.list) {
+	vw_vec_foreach (seg, &segs.list) {
 		struct vw_lines l;
 		const char *line;
 		size_t n;
@@ -143,7 +143,7 @@ static void torn_line(void **state)
 static void one_writer(void **state)
 {
 	struct fixture *f = *state;
-	struct vw_store_options o = { f->dir, "x.jsonl", 100, 3, (gid_t)-1 };
+	struct vw_store_options o = {f->dir, "x.jsonl", 100, 3, (gid_t)-1};
 	struct vw_store *second = NULL;
 	uint64_t cut;
 
@@ -163,7 +163,7 @@ static void no_room(void **state)
 	append(f, "one\n");
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	lim = (struct rlimit){ 10, old.rlim_max };
+	lim = (struct rlimit){10, old.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &lim), 0);
 	assert_int_equal(vw_store_append(f->s, "this is too long\n", 17), -EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
@@ -186,7 +186,7 @@ static void removed_while_open(void **state)
 static void no_link_is_followed(void **state)
 {
 	struct fixture *f = *state;
-	struct vw_store_options o = { f->dir, "x.jsonl", 100, 3, (gid_t)-1 };
+	struct vw_store_options o = {f->dir, "x.jsonl", 100, 3, (gid_t)-1};
 	uint64_t cut;
 
 	put_file(f, "victim", "precious");
@@ -227,16 +227,18 @@ static void reader(void **state)
 
 /* ---- packets ---- */
 
-static const uint8_t packet[40] = { 0x45, 0, 0, 100, [9] = 17 };
+static const uint8_t packet[40] = {0x45, 0, 0, 100, [9] = 17};
 
 static void write_packets(struct fixture *f, uint64_t bytes, int n)
 {
-	struct vw_store_options o = { f->dir, "p.pcap", bytes, 3, (gid_t)-1 };
+	struct vw_store_options o = {f->dir, "p.pcap", bytes, 3, (gid_t)-1};
 	struct vw_pcap_file *p = NULL;
 
 	assert_int_equal(vw_pcap_file_open(&o, &p, &f->d), 0);
 	for (int i = 0; i < n; i++)
-		assert_int_equal(vw_pcap_file_write(p, 1795387309123456 + i, packet, sizeof(packet), 100), 0);
+		assert_int_equal(
+			vw_pcap_file_write(p, 1795387309123456 + i, packet, sizeof(packet), 100),
+			0);
 	vw_pcap_file_free(&p);
 }
 
@@ -303,9 +305,16 @@ static void not_ours(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(rotation), T(torn_line),	    T(one_writer),     T(no_room),
-		T(removed_while_open),		    T(no_link_is_followed), T(reader),
-		T(packets),  T(packet_rotation),    T(not_ours),
+		T(rotation),
+		T(torn_line),
+		T(one_writer),
+		T(no_room),
+		T(removed_while_open),
+		T(no_link_is_followed),
+		T(reader),
+		T(packets),
+		T(packet_rotation),
+		T(not_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
