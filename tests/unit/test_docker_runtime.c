@@ -495,6 +495,32 @@ static void one_that_is_starting_when_we_come_is_put(void **state)
 	assert_string_equal(s->trace, " begin networks(1) put(a,0,one) synced ok");
 }
 
+static bool inspected(struct state *s)
+{
+	return s->asked_inspect > 0;
+}
+
+/* Engines that make the network after the container answer an inspect before the start has ended.
+ */
+static void an_inspect_that_does_not_wait_ends_nothing(void **state)
+{
+	struct state *s = *state;
+
+	engine_start(s);
+	open_runtime(s);
+	run(s, " ok", NULL);
+	reset(s);
+	route(s, "/containers/json?all=1&filters", 200, "[" LISTED("a", "created") "]");
+	route(s, "/networks/n1", 200, ENDPOINT("a"));
+	route(s, "/containers/a/json", 200, INSPECTED("a", "false", "0"));
+	event(s, CONNECT("a"));
+	run(s, "inspect", inspected);
+	route(s, "/containers/a/json", 200, INSPECTED("a", "true", "7"));
+	container_event(s, "start", "a");
+	run(s, " put(a,7,one)", NULL);
+	assert_null(strstr(s->trace, "gone"));
+}
+
 static void a_failed_start_is_gone(void **state)
 {
 	struct state *s = *state;
@@ -633,6 +659,7 @@ int main(void)
 		T(a_late_answer_does_not_revive_the_dead),
 		T(what_ends_while_it_is_listed_is_not_put),
 		T(one_that_is_starting_when_we_come_is_put),
+		T(an_inspect_that_does_not_wait_ends_nothing),
 		T(a_failed_start_is_gone),
 		T(a_lost_engine_is_read_anew),
 		T(wrong_answers_are_told_and_survived),
