@@ -89,14 +89,12 @@ static int read_labels(const json_t *obj, struct vw_labels *ret)
 /* "tcp/80" of a label vethwall.port.NAME. */
 static bool port_value(const char *s, uint8_t *ret_proto, uint16_t *ret_port)
 {
-	char proto[16] = "", rest;
-	unsigned port;
-	int p;
+	const char *slash = strchr(s, '/'), *rest;
+	_cleanup_free_ char *proto = slash ? strndup(s, (size_t)(slash - s)) : NULL;
+	int p = proto ? vw_proto_parse(proto) : -EINVAL;
+	unsigned port = slash ? vw_port_number(slash + 1, &rest) : 0;
 
-	if (sscanf(s, "%15[a-z]/%5u%c", proto, &port, &rest) != 2 || !port || port > 65535)
-		return false;
-	p = vw_proto_parse(proto);
-	if (p < 0 || !vw_proto_has_ports((uint8_t)p))
+	if (p < 0 || !vw_proto_has_ports((uint8_t)p) || !port || *rest)
 		return false;
 	*ret_proto = (uint8_t)p;
 	*ret_port = (uint16_t)port;
@@ -198,14 +196,14 @@ static int read_inspect_ports(const json_t *ports, struct vw_workload *w)
 	size_t i;
 
 	json_object_foreach ((json_t *)ports, key, list) {
-		char proto[8] = "", rest;
-		unsigned port;
+		const char *rest;
+		unsigned port = vw_port_number(key, &rest);
 
-		if (sscanf(key, "%5u/%7[a-z]%c", &port, proto, &rest) != 2)
+		if (!port || *rest != '/')
 			continue;
 		json_array_foreach (list, i, b) {
 			int r = add_published(w, vw_json_text(b, "HostIp"),
-					      vw_json_port(b, "HostPort"), proto, port);
+					      vw_json_port(b, "HostPort"), rest + 1, port);
 
 			if (r)
 				return r;
@@ -320,7 +318,7 @@ int vw_docker_list_parse(const char *text, size_t len, struct vw_docker_containe
 		c = (struct vw_docker_container){};
 	}
 	*ret = out;
-	out = (struct vw_docker_containers){};
+	memset(&out, 0, sizeof(out));
 	return 0;
 }
 

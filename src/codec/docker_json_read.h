@@ -26,16 +26,27 @@ static inline const char *vw_json_text(const json_t *o, const char *key)
 	return json_string_value(json_object_get(o, key));
 }
 
+/* The port number that the text begins with, at most five digits; 0: none. *ret_rest: what follows.
+ */
+static inline unsigned vw_port_number(const char *s, const char **ret_rest)
+{
+	unsigned long n = 0;
+	size_t len = strspn(s, "0123456789");
+
+	if (len && len <= 5)
+		n = strtoul(s, NULL, 10);
+	*ret_rest = s + len;
+	return n <= 65535 ? (unsigned)n : 0;
+}
+
 /* A number, or a string of digits, up to 65535; 0 otherwise. */
 static inline unsigned vw_json_port(const json_t *o, const char *key)
 {
 	const json_t *v = json_object_get(o, key);
-	const char *s = json_string_value(v);
-	json_int_t n = json_integer_value(v);
+	const char *s = json_string_value(v), *rest = "";
+	json_int_t n = s ? vw_port_number(s, &rest) : json_integer_value(v);
 
-	if (s && strlen(s) <= 5 && strspn(s, "0123456789") == strlen(s))
-		n = atol(s);
-	return n > 0 && n <= 65535 ? (unsigned)n : 0;
+	return !*rest && n > 0 && n <= 65535 ? (unsigned)n : 0;
 }
 
 /* MAC and addresses ("10.0.0.2" or "10.0.0.2/16") from the named members. */

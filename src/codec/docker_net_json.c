@@ -129,7 +129,7 @@ int vw_docker_networks_parse(const char *text, size_t len, struct vw_docker_netw
 		n = (struct vw_network){};
 	}
 	*ret = out;
-	out = (struct vw_docker_networks){};
+	memset(&out, 0, sizeof(out));
 	return 0;
 }
 
@@ -176,7 +176,7 @@ int vw_docker_network_parse(const char *text, size_t len, struct vw_network *net
 		n = (struct vw_network){};
 	}
 	*ret = out;
-	out = (struct vw_docker_endpoints){};
+	memset(&out, 0, sizeof(out));
 	return 0;
 }
 

@@ -111,10 +111,10 @@ static int ask(struct vw_rtask *t, const struct nlmsghdr *nlh, mnl_cb_t cb, void
 	while (r == MNL_CB_OK) {
 		ssize_t n = mnl_socket_recvfrom(t->sock, t->buf, sizeof(t->buf));
 
-		if (n < 0)
-			r = -errno;
-		else if ((r = mnl_cb_run2(t->buf, (size_t)n, seq, port, cb, data, control,
-					  VW_ARRAY_SIZE(control))) < 0)
+		r = n < 0 ? MNL_CB_ERROR
+			  : mnl_cb_run2(t->buf, (size_t)n, seq, port, cb, data, control,
+					VW_ARRAY_SIZE(control));
+		if (r < 0)
 			r = -errno;
 	}
 	if (r < 0 && dump)
