@@ -29,12 +29,6 @@ int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *
  * after. No table: an empty ruleset. */
 int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d);
 
-struct vw_nft_elem {
-	const uint8_t *key;
-	size_t klen;
-	uint64_t packets, bytes; /* of its counter */
-	uint64_t expires_ms, timeout_ms;
-};
 /* Calls cb for each element; cb's non-zero return ends it and is returned; cb must not use n. -ENOENT: no
  * such set. While packets fill the set, an element may come twice, and one may be missed when the kernel
  * resizes it meanwhile: who must see all of them reads until a reading brings nothing new. */

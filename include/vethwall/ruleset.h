@@ -54,6 +54,14 @@ struct vw_elems {
 	size_t n, cap; /* elements */
 };
 
+/* A reading of one element of a dynamic set. */
+struct vw_nft_elem {
+	const uint8_t *key;
+	size_t klen;
+	uint64_t packets, bytes; /* of its counter */
+	uint64_t expires_ms, timeout_ms;
+};
+
 struct vw_set {
 	char name[VW_NAME_LEN];
 	uint32_t flags;

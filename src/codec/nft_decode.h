@@ -6,7 +6,7 @@
 
 #include <linux/netlink.h>
 
-#include "vethwall/nft.h"
+#include "vethwall/ruleset.h"
 
 struct vw_nft_table {
 	uint32_t flags; /* NFT_TABLE_F_* */
