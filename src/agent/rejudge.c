@@ -12,6 +12,7 @@
 #define QUEUE_MAX 65536
 #define MARKS_MAX (1u << 20)
 #define SLICE 16 /* walls a turn: some 2 ms, so that a new container does not wait for it */
+#define PASSES_MAX 8
 #define LATER_MS \
 	1000 /* between looks for addresses that were nobody's: bounds their share of time */
 
@@ -270,25 +271,39 @@ static int judge_elem(const struct vw_nft_elem *e, void *arg)
 	return 0;
 }
 
-static int rejudge_set(struct vw_rejudge *j, const struct vw_wall *w, int family, size_t *cut)
+/* One reading: cuts what it finds. */
+static int cut_once(struct vw_rejudge *j, const struct vw_wall *w, const char *set, size_t *ret)
 {
 	struct lost_keys l = {.c = j->now, .w = w};
-	char name[VW_NAME_LEN];
 	struct vw_diag d = {};
-	int r;
+	int r = vw_nft_dump_set(j->nft, set, judge_elem, &l);
 
-	vw_wall_set_name(w->ifindex, 'f', family, name);
-	r = vw_nft_dump_set(j->nft, name, judge_elem, &l);
+	*ret = 0;
 	/* What was found before memory ran out is cut all the same. */
 	if (l.n) {
-		int del = vw_nft_delete_keys(j->nft, name, l.v, l.klen, l.n, &d);
+		int del = vw_nft_delete_keys(j->nft, set, l.v, l.klen, l.n, &d);
 
 		if (!del)
-			*cut += l.n;
+			*ret = l.n;
 		r = r ? r : del;
 	}
 	vw_diag_done(&d);
 	free(l.v);
+	return r;
+}
+
+/* A reading may miss an element while the kernel resizes the set: read until nothing is found. */
+static int rejudge_set(struct vw_rejudge *j, const struct vw_wall *w, int family, size_t *cut)
+{
+	char name[VW_NAME_LEN];
+	size_t found;
+	int r, pass = 0;
+
+	vw_wall_set_name(w->ifindex, 'f', family, name);
+	do {
+		r = cut_once(j, w, name, &found);
+		*cut += found;
+	} while (!r && found && ++pass < PASSES_MAX);
 	return r == -ENOENT ? 0 : r;
 }
 
