@@ -95,6 +95,9 @@ static void sink_put(void *arg, struct vw_workload *w, int pid)
 		k->pid = pid;
 		k->nsid = -1;
 	}
+	/* While a file is read again, a veth's old and new owner may both name it: see synced. */
+	if (a->by_name && a->runtime_state.syncing)
+		return;
 	if (vw_agent_attach(a, id) || changed)
 		vw_agent_dirty(a);
 }
@@ -211,6 +214,8 @@ static void sink_synced(void *arg)
 	}
 	a->runtime_state.syncing = false;
 	a->runtime_state.synced = true;
+	if (a->by_name)
+		vw_agent_attach_all(a);
 	vw_agent_dirty(a);
 }
 

@@ -162,6 +162,9 @@ t "a reused name gets walls of its own" wait_until 10 eval '! gone "$(ifindex ne
 world_write
 t "and the new service counts" wait_until 10 enforced new
 t "so that db stays closed to it" denied new tcp/5432 10.77.0.12
+CT_WORLD=("${CT_WORLD[@]/name: new,/name: newer,}")
+world_write
+t "a veth that an edit gives to another container is that one's" wait_until 10 enforced newer
 
 # Restart.
 hold api 10.77.0.12 5432
