@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* judge WORLD POLICIES: answers probes, one a line as "FROM TO SOURCE DESTINATION PROTO/PORT", by
- * what the compiler makes of the policies, at both ends' walls: by its tables, and by the rules that
- * are rendered from them, run over the packet in memory. Prints allow, deny, or what the two say
- * when they differ. FROM and TO are namespace/name or an address outside; every interface of the
- * world gets a made-up ifindex. */
+ * what the compiler makes of the policies, at both ends' walls: by its tables, and by the rules
+ * that are rendered from them, run over the packet in memory. Prints allow, deny, or what the two
+ * say when they differ. FROM and TO are namespace/name or an address outside; every interface of
+ * the world gets a made-up ifindex. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
