@@ -46,6 +46,8 @@ static void byte_sets(struct nftb *b)
 	static const uint8_t echo4[] = {0, 8}, echo6[] = {128, 129};
 	static const uint8_t error4[] = {3, 11, 12}; /* RFC 792 */
 	static const uint8_t error6[] = {1, 2, 3, 4}; /* RFC 4443 */
+	static const uint8_t nd6in[] = {133, 134, 135, 136};
+	static const uint8_t mld6[] = {130, 131, 132, 143}; /* RFC 2710, RFC 3810 */
 	static const uint8_t nd6[] = {134, 135, 136, 137}; /* RFC 4861 */
 	uint8_t ports[256];
 	size_t n = 0;
@@ -59,6 +61,8 @@ static void byte_sets(struct nftb *b)
 	byte_set(b, "error4", error4, sizeof(error4));
 	byte_set(b, "error6", error6, sizeof(error6));
 	byte_set(b, "nd6", nd6, sizeof(nd6));
+	byte_set(b, "nd6in", nd6in, sizeof(nd6in));
+	byte_set(b, "mld6", mld6, sizeof(mld6));
 }
 
 struct ends {

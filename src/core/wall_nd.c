@@ -5,16 +5,29 @@
 
 #include "core/wall.h"
 
-static void icmp6(struct wall *w, uint8_t type, bool hop255)
+static void is_icmp6(struct wall *w)
 {
 	nftb_meta(&w->b, NFT_META_L4PROTO, 0);
 	nftb_u8(&w->b, 0, NFT_CMP_EQ, IPPROTO_ICMPV6);
+}
+
+static void hop_limit(struct wall *w, uint8_t hops)
+{
+	nftb_payload(&w->b, NH, 7, 1, 0);
+	nftb_u8(&w->b, 0, NFT_CMP_EQ, hops);
+}
+
+/* RFC 4861 6.1, 7.1: nodes drop neighbour discovery whose hop limit is not 255. */
+static void nd(struct wall *w, uint8_t type)
+{
 	wall_icmp_type(w, type);
-	if (hop255) {
-		/* RFC 4861 6.1, 7.1: nodes drop ND whose hop limit is not 255 */
-		nftb_payload(&w->b, NH, 7, 1, 0);
-		nftb_u8(&w->b, 0, NFT_CMP_EQ, 255);
-	}
+	hop_limit(w, 255);
+}
+
+static void icmp6_type_in(struct wall *w, const char *set)
+{
+	nftb_payload(&w->b, TH, 0, 1, 0);
+	nftb_lookup(&w->b, set, 0, false);
 }
 
 static void addr_at(struct wall *w, uint8_t base, uint16_t off, const uint8_t addr[16])
@@ -33,21 +46,32 @@ static void link_local_of(const struct vw_mac *m, uint8_t ret[16])
 	memcpy(ret, ll, 16);
 }
 
-/* Solicitations from, and advertisements about, the container's own addresses and no others. */
-static void nd_for(struct wall *w, const uint8_t addr[16])
+static void to_link(struct wall *w)
 {
-	icmp6(w, 135, true);
-	addr_at(w, NH, 8, addr);
-	wall_pass(w, "neighbour solicitation from its own address");
-	icmp6(w, 136, true);
-	addr_at(w, TH, 8, addr);
-	wall_pass(w, "neighbour advertisement of its own address");
+	nftb_payload(&w->b, NH, 24, 2, 0);
+	nftb_cmp(&w->b, 0, NFT_CMP_EQ, (uint8_t[]){0xff, 0x02}, 2);
 }
 
-void wall_nd_chain(struct wall *w)
+/* Solicitations from, advertisements about and duplicate detection of its own address. */
+static void nd_for(struct wall *w, const uint8_t addr[16])
 {
 	static const uint8_t any[16];
-	static const uint8_t quiet[] = {133, 131, 132, 143};
+
+	nd(w, 135);
+	addr_at(w, NH, 8, addr);
+	wall_pass(w, "neighbour solicitation from its own address");
+	nd(w, 136);
+	addr_at(w, TH, 8, addr);
+	wall_pass(w, "neighbour advertisement of its own address");
+	nd(w, 135);
+	addr_at(w, NH, 8, any);
+	addr_at(w, TH, 8, addr);
+	wall_pass(w, "duplicate address detection");
+}
+
+/* Jumped to with ICMPv6 only. */
+void wall_nd_chain(struct wall *w)
+{
 	uint8_t ll[16];
 
 	wall_begin(w, "n");
@@ -58,18 +82,14 @@ void wall_nd_chain(struct wall *w)
 		link_local_of(&w->w->mac, ll);
 		nd_for(w, ll);
 	}
-	icmp6(w, 135, true);
-	addr_at(w, NH, 8, any);
-	wall_pass(w, "duplicate address detection");
-	for (size_t i = 0; i < sizeof(quiet); i++) {
-		icmp6(w, quiet[i], quiet[i] == 133);
-		nftb_payload(&w->b, NH, 24, 2, 0);
-		nftb_cmp(&w->b, 0, NFT_CMP_EQ, (uint8_t[]){0xff, 0x02}, 2);
-		wall_pass(w, "router solicitation or multicast report");
-	}
+	nd(w, 133);
+	to_link(w);
+	wall_pass(w, "router solicitation");
+	icmp6_type_in(w, "mld6");
+	to_link(w);
+	wall_pass(w, "multicast report");
 	/* icmpv6 type @nd6: advertisements of routers, redirects, and what is not its own */
-	nftb_payload(&w->b, TH, 0, 1, 0);
-	nftb_lookup(&w->b, "nd6", 0, false);
+	icmp6_type_in(w, "nd6");
 	nftb_mark_set(&w->b, wall_code(w, VW_REASON_RA));
 	wall_go(w, NFT_GOTO, "do");
 	nftb_end(&w->b, "no router, no neighbour that it is not");
@@ -78,19 +98,14 @@ void wall_nd_chain(struct wall *w)
 /* What arrives: forged discovery has been stopped where it was sent; the host's own passes. */
 void wall_nd_received(struct wall *w)
 {
-	static const uint8_t in[] = {133, 134, 135, 136};
-	static const uint8_t mld[] = {130, 131, 132, 143};
-
-	for (size_t i = 0; i < sizeof(in); i++) {
-		icmp6(w, in[i], true);
-		wall_pass(w, "neighbour discovery");
-	}
-	for (size_t i = 0; i < sizeof(mld); i++) {
-		icmp6(w, mld[i], false);
-		nftb_payload(&w->b, NH, 7, 1, 0);
-		nftb_u8(&w->b, 0, NFT_CMP_EQ, 1);
-		wall_pass(w, "multicast listener discovery");
-	}
+	is_icmp6(w);
+	icmp6_type_in(w, "nd6in");
+	hop_limit(w, 255);
+	wall_pass(w, "neighbour discovery");
+	is_icmp6(w);
+	icmp6_type_in(w, "mld6");
+	hop_limit(w, 1);
+	wall_pass(w, "multicast listener discovery");
 }
 
 /* A veth that nobody is known to own may resolve addresses, so that it does not pay a second of
@@ -101,7 +116,8 @@ void wall_nd_held(struct wall *w)
 		if (w->sent && type == 134)
 			continue;
 		wall_ethertype(w, ETH_P_IPV6);
-		icmp6(w, type, true);
+		is_icmp6(w);
+		nd(w, type);
 		wall_pass(w, "neighbour discovery");
 	}
 }

@@ -642,6 +642,8 @@ static void discovery_is_about_itself(void **state)
 	FAILS(nd(&l, true, "fd77::3", 135, "fd77::2", 255));
 	FAILS(nd(&l, true, "fd77::4", 135, "fd77::3", 64));
 	PASSES(nd(&l, true, "::", 135, "fd77::4", 255));
+	/* nobody else may be kept from taking its address */
+	FAILS(nd(&l, true, "::", 135, "fd77::3", 255));
 	PASSES(nd(&l, true, "fd77::4", 136, "fd77::4", 255));
 	PASSES(nd(&l, true, "fe80::ff:fe00:4", 136, "fe80::ff:fe00:4", 255));
 	FAILS(nd(&l, true, "fd77::4", 136, "fd77::3", 255));
