@@ -217,6 +217,18 @@ static int read_elems(struct vw_nft *n, struct reading *rd, struct vw_set *s, bo
 	return -EINTR;
 }
 
+/* Chain by chain: a dump of the whole table's rules begins anew for each of its datagrams and skips
+ * what it has sent (net/netfilter/nf_tables_api.c, __nf_tables_dump_rules), which is quadratic. */
+static int read_rules(struct vw_nft *n, struct reading *rd, struct vw_nft_trip *trip)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < rd->rules->chains.n && !r; i++)
+		r = vw_nft_request(n, NFT_MSG_GETRULE, rd->rules->chains.v[i].name, true, trip,
+				   rule_cb, rd);
+	return r;
+}
+
 static int read_all(struct vw_nft *n, struct reading *rd, struct vw_nft_trip *trip)
 {
 	int r = vw_nft_request(n, NFT_MSG_GETCHAIN, NULL, true, trip, chain_cb, rd);
@@ -224,7 +236,7 @@ static int read_all(struct vw_nft *n, struct reading *rd, struct vw_nft_trip *tr
 	if (r)
 		return r;
 	vw_ruleset_sort(rd->rules);
-	r = vw_nft_request(n, NFT_MSG_GETRULE, NULL, true, trip, rule_cb, rd);
+	r = read_rules(n, rd, trip);
 	if (!r)
 		r = vw_nft_request(n, NFT_MSG_GETSET, NULL, true, trip, set_cb, rd);
 	for (size_t i = 0; !r && i < rd->rules->sets.n; i++) {
