@@ -328,7 +328,8 @@ static void addresses_are_followed(void **state)
 	/* The same address twice is one; it stays until the last is gone. */
 	sh("ip link add br-b type bridge && ip addr add fd00::1/64 dev br-b nodad && "
 	   "ip addr add fd00::2/64 dev br-b nodad");
-	/* the kernel tells of IPv6 addresses from a work queue: once the second is known, the first is */
+	/* the kernel tells of IPv6 addresses from a work queue: once the second is known, the first
+	 * is */
 	while (!has_addr(s, "fd00::2")) {
 		s->n = 0;
 		wait_event(s, VW_LINK_ADDRS, NULL);
