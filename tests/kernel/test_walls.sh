@@ -49,7 +49,10 @@ serve out tcp:80
 policy db 'ingress: [{from: [{service: api}, {cidr: 192.0.2.0/24}], ports: [tcp/5432, icmp/echo-request]}]' 'egress: []'
 policy api 'egress: [{to: [{service: db}], ports: [tcp/5432]}, {to: [host], ports: [udp/53]}, {to: [world]}]'
 
-t "the agent is ready" agent_start agent node --runtime "static:$LAB/world.yaml" --policies "$LAB/policies"
+# The sample settings with every line in force; folders and runtime are overridden.
+mkdir -p "$LAB/agent"
+sed -E 's/^#([a-z])/\1/; s/^dns:.*/dns: [10.77.0.1]/' contrib/vethwall.yaml >"$LAB/agent/vethwall.yaml"
+t "the agent is ready, with the sample settings" agent_start agent node --runtime "static:$LAB/world.yaml" --policies "$LAB/policies"
 t "four interfaces are enforced" enforced 4
 t "status is healthy" status_is .healthy true
 
