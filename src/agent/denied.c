@@ -289,6 +289,7 @@ void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6)
 	w->has[0] = has4;
 	w->has[1] = has6;
 	w->rest_ms = 0;
+	denied_note_fresh(v, w);
 	if (has4 || has6)
 		make_due(v, w, denied_now_ms() + NEWS_MS);
 }

@@ -12,6 +12,8 @@
 #define SLOW_MS 60000 /* a quiet wall is read this often, should news of it have been lost */
 #define STAGGER_MS 16384 /* and walls not all at once */
 #define RETRY_MS 1000 /* after a failed write */
+#define FINAL_READINGS 20 /* until one has seen all */
+#define QUIET_READINGS 2 /* and nothing new; who floods on is not waited for */
 #define MISSES_MAX 3 /* a dump may skip an element while others come and go */
 /* Bytes that the kernel counts at the egress hook and not at ingress (tried on 6.18). */
 #define LINK_HEADER 14
@@ -24,7 +26,9 @@ struct reading {
 	int64_t now_ms, now_us, wall_us;
 	uint64_t packets, bytes; /* gained */
 	uint64_t apart[2]; /* of that, what the counting chain does not see */
+	uint64_t whole[2]; /* what the elements count in all, without that */
 	size_t elements;
+	size_t twice; /* elements that the dump delivered again */
 };
 
 /* What is no IP is counted by a rule of the hook itself (core/wall_deny.c). */
@@ -68,6 +72,12 @@ static int on_elem(const struct vw_nft_elem *e, void *arg)
 	c = denied_entry(r->v, t, e->key);
 	if (!c)
 		return 0; /* its packets count as overflow */
+	if (c->generation == r->w->generation) {
+		r->twice++;
+	} else if (!is_foreign(e->key)) {
+		r->whole[0] += e->packets;
+		r->whole[1] += e->bytes;
+	}
 	c->generation = r->w->generation;
 	c->missed = 0;
 	if (c->sample_us)
@@ -95,26 +105,53 @@ static int on_elem(const struct vw_nft_elem *e, void *arg)
 	return 0;
 }
 
+static void chain_name(const struct denied_wall *w, int f, char ret[static VW_NAME_LEN])
+{
+	snprintf(ret, VW_NAME_LEN, "dc%d_%u", f ? 6 : 4, w->ifindex);
+}
+
+/* From here on, what the chain counts beyond `now` is in elements or overflow. */
+static void set_base(struct denied_overflow *o, const uint64_t now[2])
+{
+	for (int i = 0; i < 2; i++)
+		o->base[i] = (int64_t)now[i] - (int64_t)o->elems[i] - (int64_t)o->total[i];
+	o->based = true;
+}
+
+void denied_note_fresh(struct vw_denied *v, struct denied_wall *w)
+{
+	for (int f = 0; f < 2; f++) {
+		char chain[VW_NAME_LEN];
+		uint64_t counter[1][2];
+
+		chain_name(w, f, chain);
+		if (w->has[f] && !w->over[f].based &&
+		    vw_nft_chain_counters(v->nft, chain, counter, 1) >= 1 && !counter[0][0])
+			set_base(&w->over[f], (const uint64_t[2]){0, 0});
+	}
+}
+
 /* The chain's counter has everything that was refused, the elements what had room: the rest is
- * overflow. Told when it is certain: the set is full, so that no element can come or go while it is
- * read, or all is quiet. */
+ * overflow. (Also a set with room cannot always take an element: the kernel allocates its per-CPU
+ * counter atomically, and in a scan the reserve for that runs dry for milliseconds.) Told when it
+ * is certain: no element was skipped, and the set is full or all is quiet. */
 static void note_overflow(struct reading *r, const uint64_t chain[2])
 {
 	struct denied_overflow *o = &r->w->over[r->f];
-	uint64_t gained[2] = {r->packets - r->apart[0], r->bytes - r->apart[1]};
+	const uint64_t gained[2] = {r->packets - r->apart[0], r->bytes - r->apart[1]};
 	bool quiet = !r->packets && o->chain[0] == chain[0];
+	bool full = r->elements - r->twice >= r->v->denied_max;
 
 	if (o->based && chain[0] < o->chain[0])
 		o->based = false; /* its rules were made anew */
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		o->elems[i] += gained[i];
-		if (!o->based)
-			o->base[i] =
-				(int64_t)chain[i] - (int64_t)o->elems[i] - (int64_t)o->total[i];
-		o->chain[i] = chain[i];
-	}
-	o->based = true;
-	if (!quiet && r->elements < r->v->denied_max)
+	if (!o->based && !r->twice && (quiet || r->whole[0] >= chain[0]))
+		set_base(o, quiet ? chain : r->whole);
+	memcpy(o->chain, chain, sizeof(o->chain));
+	if (!o->based)
+		return;
+	if (r->twice || (!quiet && !full))
 		return;
 	for (int i = 0; i < 2; i++) {
 		int64_t over = (int64_t)chain[i] - o->base[i] - (int64_t)o->elems[i] -
@@ -151,7 +188,9 @@ static bool is_gone(struct vw_counted *c, void *arg)
 	return c->missed >= MISSES_MAX && !c->pending_packets && g->now_ms > c->gone_ms;
 }
 
-/* 0: all elements were seen. */
+/* A dump goes on where it was by counting elements, and the kernel's hash table may have been
+ * reordered meanwhile: then as many elements come twice as are skipped. 0: all were seen, 1: some
+ * were skipped. */
 static int read_family(struct vw_denied *v, struct denied_wall *w, int f, bool *gained)
 {
 	struct reading r = {.v = v, .w = w, .f = f};
@@ -162,7 +201,7 @@ static int read_family(struct vw_denied *v, struct denied_wall *w, int f, bool *
 	int err;
 
 	vw_wall_set_name(w->ifindex, 'd', f ? 6 : 4, set);
-	snprintf(chain, sizeof(chain), "dc%d_%u", f ? 6 : 4, w->ifindex);
+	chain_name(w, f, chain);
 	/* The chain first: what comes in between is in the elements, and not overflow. */
 	counted = vw_nft_chain_counters(v->nft, chain, counter, 1) >= 1;
 	r.now_us = vw_now_ns() / 1000;
@@ -172,17 +211,45 @@ static int read_family(struct vw_denied *v, struct denied_wall *w, int f, bool *
 	*gained |= r.packets > 0;
 	if (err == -ENOENT) {
 		denied_forget_counters(v, w);
-	} else if (err) {
+		return 0;
+	}
+	if (err) {
 		if (vw_ratelimit_ok(&v->said_read, 1, 60, &held))
 			vw_warn("cannot read the denied flows of set %s: %s", set, strerror(-err));
 		return err;
-	} else if (counted) {
-		note_overflow(&r, counter[0]);
 	}
+	if (counted)
+		note_overflow(&r, counter[0]);
+	if (r.twice)
+		return 1;
 	if (w->t[f].n > r.elements)
 		v->entries -= vw_counted_sweep(&w->t[f], is_gone,
 					       &(struct forgetting){w->generation, r.now_ms});
 	return 0;
+}
+
+/* Both families. final: nobody will look again, so what was skipped is looked for at once, and two
+ * readings in a row tell what is overflow. */
+static bool read_sets(struct vw_denied *v, struct denied_wall *w, bool final, bool *gained)
+{
+	bool failed = false;
+
+	for (int f = 0; f < 2; f++) {
+		bool more = w->has[f], news;
+
+		for (int i = 0; i < (final ? FINAL_READINGS : 1) && more; i++) {
+			int r;
+
+			news = false;
+			w->generation++;
+			r = read_family(v, w, f, &news);
+			*gained |= news;
+			failed |= r < 0;
+			more = r > 0 || (!r && news && i < QUIET_READINGS);
+		}
+		*gained |= more; /* soon again */
+	}
+	return !failed;
 }
 
 /* ---- writing ---- */
@@ -377,11 +444,9 @@ void denied_read_wall(struct vw_denied *v, struct denied_wall *w, bool all)
 {
 	struct writing wr = {0, DENIED_NEVER, all};
 	int64_t begin = vw_now_ns() / 1000;
-	bool gained = false, failed = false;
+	bool gained = false, failed;
 
-	w->generation++;
-	for (int f = 0; f < 2; f++)
-		failed |= w->has[f] && read_family(v, w, f, &gained);
+	failed = !read_sets(v, w, all, &gained);
 	w->restored &= failed;
 	wr.now_ms = denied_now_ms();
 	failed |= write_wall(v, w, &wr) != 0;

@@ -81,6 +81,8 @@ struct vw_counted *denied_entry(struct vw_denied *v, struct vw_counted_table *t,
 
 /* Reads the wall's sets, writes what is due (all: whatever is pending) and sets w->due_ms. */
 void denied_read_wall(struct vw_denied *v, struct denied_wall *w, bool all);
+/* A wall whose chain has counted nothing yet owes nothing. */
+void denied_note_fresh(struct vw_denied *v, struct denied_wall *w);
 /* Writes only. True: nothing is pending any more. */
 bool denied_write_pending(struct vw_denied *v, struct denied_wall *w, bool all);
 
