@@ -38,8 +38,8 @@ static void port_text(const struct vw_tuple *t, char buf[static 32])
 	if (vw_proto_has_ports(t->proto))
 		snprintf(buf, 32, "%s/%u", vw_proto_str(t->proto, num), t->dport);
 	else if (t->proto == IPPROTO_ICMP || t->proto == IPPROTO_ICMPV6)
-		snprintf(buf, 32, "%s %u/%u", vw_proto_str(t->proto, num), t->dport >> 8,
-			 t->dport & 0xff);
+		snprintf(buf, 32, "%s %u/%u", vw_proto_str(t->proto, num), (unsigned)t->dport >> 8,
+			 (unsigned)t->dport & 0xff);
 	else if (!t->proto && t->dport)
 		snprintf(buf, 32, "ether 0x%04x", t->dport);
 	else
