@@ -116,21 +116,21 @@ static int flows(const char *a, const char *b, const char *c, const char *d)
 	const char *argv[8] = {"flows", "--log-dir", dir};
 	const char *more[] = {a, b, c, d};
 	int argc = 3, o = dup(STDOUT_FILENO), e = dup(STDERR_FILENO), r;
-	FILE *fo = tmpfile(), *fe = tmpfile();
+	FILE *sout = tmpfile(), *serr = tmpfile();
 
 	for (size_t i = 0; i < VW_ARRAY_SIZE(more) && more[i]; i++)
 		argv[argc++] = more[i];
 	fflush(NULL);
-	dup2(fileno(fo), STDOUT_FILENO);
-	dup2(fileno(fe), STDERR_FILENO);
+	dup2(fileno(sout), STDOUT_FILENO);
+	dup2(fileno(serr), STDERR_FILENO);
 	r = vw_cmd_flows(argc, (char **)argv);
 	fflush(NULL);
 	dup2(o, STDOUT_FILENO);
 	dup2(e, STDERR_FILENO);
 	close(o);
 	close(e);
-	slurp(fo, out, sizeof(out));
-	slurp(fe, err, sizeof(err));
+	slurp(sout, out, sizeof(out));
+	slurp(serr, err, sizeof(err));
 	return r;
 }
 
