@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses, prefixes, MACs, protocols: parse from text, print into the caller's buffer. Parsers take
- * the whole string or fail with -EINVAL; outputs are untouched on failure. */
+/* Addresses, prefixes, MACs, protocols: parse from text, print into the caller's buffer. Parsers
+ * take the whole string or fail with -EINVAL; outputs are untouched on failure. */
 #ifndef VETHWALL_ADDR_H
 #define VETHWALL_ADDR_H
 
@@ -8,13 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VW_ADDR_STRLEN 46   /* INET6_ADDRSTRLEN */
+#define VW_ADDR_STRLEN 46 /* INET6_ADDRSTRLEN */
 #define VW_PREFIX_STRLEN 50 /* address, slash, three digits */
 #define VW_MAC_STRLEN 18
 
 struct vw_addr {
 	uint8_t family; /* 4, 6, or 0 for none */
-	uint8_t b[16];  /* network order; an IPv4 address fills the first four, the rest is zero */
+	uint8_t b[16]; /* network order; an IPv4 address fills the first four, the rest is zero */
 };
 
 struct vw_prefix {
@@ -58,8 +58,8 @@ bool vw_addr_is_multicast(const struct vw_addr *a);
 /* The address after a; false on wrap-around. */
 bool vw_addr_next(const struct vw_addr *a, struct vw_addr *ret);
 
-/* IANA protocol numbers by the lower-case names used in policies and records: tcp udp sctp icmp icmpv6
- * udplite dccp gre esp ah igmp ipip; a decimal number 0-255 is itself. -EINVAL otherwise. */
+/* IANA protocol numbers by the lower-case names used in policies and records: tcp udp sctp icmp
+ * icmpv6 udplite dccp gre esp ah igmp ipip; a decimal number 0-255 is itself. -EINVAL otherwise. */
 int vw_proto_parse(const char *s);
 /* Its name, or the number printed into buf. */
 const char *vw_proto_str(uint8_t proto, char buf[static 4]);

@@ -34,13 +34,14 @@ struct vw_diag {
 	size_t errors, warnings, dropped;
 };
 
-/* Appends one entry; never fails (what cannot be kept is counted in dropped, errors still counts). */
-void vw_diag_add(struct vw_diag *d, enum vw_severity sev, const struct vw_pos *pos, const char *rule,
-		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Appends one entry; never fails (what cannot be kept is counted in dropped, errors still counts).
+ */
+void vw_diag_add(struct vw_diag *d, enum vw_severity sev, const struct vw_pos *pos,
+		 const char *rule, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 #define vw_error(d, pos, ...) vw_diag_add((d), VW_ERROR, (pos), NULL, __VA_ARGS__)
 
-/* Prints all entries, each one line; with source (the text the file had, may be NULL) the line and a
- * caret below it. Control characters are escaped. colour: ANSI on a terminal. */
+/* Prints all entries, each one line; with source (the text the file had, may be NULL) the line and
+ * a caret below it. Control characters are escaped. colour: ANSI on a terminal. */
 void vw_diag_print(const struct vw_diag *d, FILE *f, bool colour);
 /* Frees the entries and leaves an empty list. */
 void vw_diag_done(struct vw_diag *d);

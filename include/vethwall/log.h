@@ -24,6 +24,7 @@ struct vw_ratelimit {
 	int64_t window_start; /* CLOCK_MONOTONIC seconds */
 	unsigned passed, suppressed;
 };
-bool vw_ratelimit_ok(struct vw_ratelimit *rl, unsigned burst, unsigned sec, unsigned *ret_suppressed);
+bool vw_ratelimit_ok(struct vw_ratelimit *rl, unsigned burst, unsigned sec,
+		     unsigned *ret_suppressed);
 
 #endif

@@ -11,7 +11,8 @@ struct vw_timer;
 
 int vw_loop_new(struct vw_loop **ret);
 void vw_loop_free(struct vw_loop **l);
-/* events: EPOLLIN | EPOLLOUT. Replaces an earlier registration of fd. -ENOMEM, -errno of epoll_ctl. */
+/* events: EPOLLIN | EPOLLOUT. Replaces an earlier registration of fd. -ENOMEM, -errno of epoll_ctl.
+ */
 int vw_loop_watch(struct vw_loop *l, int fd, uint32_t events,
 		  void (*cb)(int fd, uint32_t events, void *arg), void *arg);
 /* Safe inside callbacks; unknown fds are ignored. */

@@ -13,32 +13,34 @@ struct vw_nft;
 int vw_nft_open(struct vw_nft **ret, struct vw_diag *d);
 void vw_nft_free(struct vw_nft **n);
 
-/* Makes or adopts `table netdev vethwall` with flags owner,persist; on kernels that lack them, without
- * (then ret_owned is false). -EBUSY: another agent owns it. -EOPNOTSUPP with words: what the kernel
- * lacks and which version has it. */
+/* Makes or adopts `table netdev vethwall` with flags owner,persist; on kernels that lack them,
+ * without (then ret_owned is false). -EBUSY: another agent owns it. -EOPNOTSUPP with words: what
+ * the kernel lacks and which version has it. */
 int vw_nft_claim(struct vw_nft *n, bool *ret_owned, struct vw_diag *d);
 
-/* One transaction. All of it or nothing; on failure d tells the operation that the kernel refused and
- * its extended ack. -ENOBUFS never loses a commit silently: acks are checked by generation. */
+/* One transaction. All of it or nothing; on failure d tells the operation that the kernel refused
+ * and its extended ack. -ENOBUFS never loses a commit silently: acks are checked by generation. */
 int vw_nft_commit(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d);
 /* The same, but the kernel validates and throws it away. */
 int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d);
 
-/* What is there now: chains with the ids of their rules (rules[].exprs empty; a rule without our id has
- * id 0), specs of sets, elements of static sets. Replayed until the generation is the same before and
- * after. No table: an empty ruleset. */
+/* What is there now: chains with the ids of their rules (rules[].exprs empty; a rule without our id
+ * has id 0), specs of sets, elements of static sets. Replayed until the generation is the same
+ * before and after. No table: an empty ruleset. */
 int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d);
 
-/* Calls cb for each element; cb's non-zero return ends it and is returned; cb must not use n. -ENOENT: no
- * such set. While packets fill the set, an element may come twice, and one may be missed when the kernel
- * resizes it meanwhile: who must see all of them reads until a reading brings nothing new. */
+/* Calls cb for each element; cb's non-zero return ends it and is returned; cb must not use n.
+ * -ENOENT: no such set. While packets fill the set, an element may come twice, and one may be
+ * missed when the kernel resizes it meanwhile: who must see all of them reads until a reading
+ * brings nothing new. */
 int vw_nft_dump_set(struct vw_nft *n, const char *set,
 		    int (*cb)(const struct vw_nft_elem *e, void *arg), void *arg);
-/* Deletes the given keys (packed, klen bytes each) from one set; keys that are gone already are fine. */
-int vw_nft_delete_keys(struct vw_nft *n, const char *set, const uint8_t *keys, size_t klen, size_t count,
-		       struct vw_diag *d);
-/* Counters of the counter expressions of one chain's rules, in order: packets, bytes. Returns how many
- * rules have one (filled up to max), or -errno. */
+/* Deletes the given keys (packed, klen bytes each) from one set; keys that are gone already are
+ * fine. */
+int vw_nft_delete_keys(struct vw_nft *n, const char *set, const uint8_t *keys, size_t klen,
+		       size_t count, struct vw_diag *d);
+/* Counters of the counter expressions of one chain's rules, in order: packets, bytes. Returns how
+ * many rules have one (filled up to max), or -errno. */
 int vw_nft_chain_counters(struct vw_nft *n, const char *chain, uint64_t (*ret)[2], size_t max);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vethwall owns in nftables, as plain values: chains of rules of expressions, sets of elements,
- * and the operations that lead from one state to another. Pure; knows the kernel's words
+/* What vethwall owns in nftables, as plain values: chains of rules of expressions, sets of
+ * elements, and the operations that lead from one state to another. Pure; knows the kernel's words
  * (linux/netfilter/nf_tables.h) but no socket and no library. */
 #ifndef VETHWALL_RULESET_H
 #define VETHWALL_RULESET_H
@@ -12,32 +12,32 @@
 #include "vethwall/vec.h"
 
 #define VW_TABLE "vethwall"
-#define VW_NAME_LEN 32     /* of a chain or set of ours, with NUL */
-#define VW_KEY_MAX 64      /* bytes of a set key */
-#define VW_EXPRS_MAX 24    /* per rule */
-#define VW_FIELDS_MAX 6    /* per set key */
-#define VW_RULE_ID_LEN 8   /* bytes of a rule's content hash in its userdata */
+#define VW_NAME_LEN 32 /* of a chain or set of ours, with NUL */
+#define VW_KEY_MAX 64 /* bytes of a set key */
+#define VW_EXPRS_MAX 24 /* per rule */
+#define VW_FIELDS_MAX 6 /* per set key */
+#define VW_RULE_ID_LEN 8 /* bytes of a rule's content hash in its userdata */
 
-/* Field types, each with its nft datatype id and length; in a concatenation each takes a multiple of
- * four bytes. */
+/* Field types, each with its nft datatype id and length; in a concatenation each takes a multiple
+ * of four bytes. */
 enum vw_ftype {
 	VW_F_NONE,
-	VW_F_MARK,    /* nft mark, 4, host order */
-	VW_F_IP4,     /* ipv4_addr, 4 */
-	VW_F_IP6,     /* ipv6_addr, 16 */
-	VW_F_PROTO,   /* inet_proto, 1 */
-	VW_F_PORT,    /* inet_service, 2, network order */
+	VW_F_MARK, /* nft mark, 4, host order */
+	VW_F_IP4, /* ipv4_addr, 4 */
+	VW_F_IP6, /* ipv6_addr, 16 */
+	VW_F_PROTO, /* inet_proto, 1 */
+	VW_F_PORT, /* inet_service, 2, network order */
 	VW_F_IFINDEX, /* iface_index, 4, host order */
 	_VW_F_MAX
 };
 
 enum {
-	VW_SET_MAP = 1 << 0,      /* data is a mark */
+	VW_SET_MAP = 1 << 0, /* data is a mark */
 	VW_SET_INTERVAL = 1 << 1, /* elements are ranges; with several fields the kernel's pipapo */
-	VW_SET_DYNAMIC = 1 << 2,  /* the packet path fills it; elements are readings, never state */
+	VW_SET_DYNAMIC = 1 << 2, /* the packet path fills it; elements are readings, never state */
 	VW_SET_TIMEOUT = 1 << 3,
-	VW_SET_COUNTER = 1 << 4,  /* each element has a counter */
-	VW_SET_LIMIT = 1 << 5,    /* each element lets 1/second, burst 1, through */
+	VW_SET_COUNTER = 1 << 4, /* each element has a counter */
+	VW_SET_LIMIT = 1 << 5, /* each element lets 1/second, burst 1, through */
 };
 
 /* One element: key (klen bytes, fields padded to four), for interval sets the inclusive last key,
@@ -47,8 +47,8 @@ struct vw_elem {
 	uint32_t data;
 };
 
-/* Elements of static sets, packed: stride bytes each = klen, klen again if interval, 4 if map. Sorted
- * bytewise, no key twice. */
+/* Elements of static sets, packed: stride bytes each = klen, klen again if interval, 4 if map.
+ * Sorted bytewise, no key twice. */
 struct vw_elems {
 	uint8_t *v;
 	size_t n, cap; /* elements */
@@ -66,13 +66,13 @@ struct vw_set {
 	char name[VW_NAME_LEN];
 	uint32_t flags;
 	uint8_t fields[VW_FIELDS_MAX]; /* enum vw_ftype, VW_F_NONE ends */
-	uint32_t size;                 /* 0: no bound (static sets) */
-	uint32_t timeout_ms;           /* default of its elements, 0: none */
+	uint32_t size; /* 0: no bound (static sets) */
+	uint32_t timeout_ms; /* default of its elements, 0: none */
 	struct vw_elems elems;
 };
 
-size_t vw_ftype_len(enum vw_ftype t);          /* bytes of the value, without padding */
-size_t vw_set_klen(const struct vw_set *s);    /* padded */
+size_t vw_ftype_len(enum vw_ftype t); /* bytes of the value, without padding */
+size_t vw_set_klen(const struct vw_set *s); /* padded */
 size_t vw_set_stride(const struct vw_set *s);
 /* Offset of field i in the key. */
 size_t vw_set_field_offset(const struct vw_set *s, unsigned i);
@@ -84,20 +84,21 @@ int vw_elems_sort(struct vw_set *s);
 bool vw_set_same_spec(const struct vw_set *a, const struct vw_set *b);
 
 enum vw_etype {
-	VW_E_PAYLOAD,   /* load base:offset:len to dreg */
-	VW_E_META,      /* load meta key to dreg */
-	VW_E_META_SET,  /* meta key set sreg */
-	VW_E_EXTHDR,    /* ipv6 extension header: load header `base`, offset, len to dreg; flags 1: presence */
-	VW_E_IMM,       /* dreg = data[len] */
-	VW_E_VERDICT,   /* verdict: accept, drop, return, jump/goto chain */
-	VW_E_CMP,       /* sreg op data[len], or the rule ends */
-	VW_E_BITWISE,   /* dreg = (sreg & data[0..len]) ^ xor (data[len..2len]) */
-	VW_E_LOOKUP,    /* sreg in set, or the rule ends; op 1 inverts; map (len 4): data to dreg */
-	VW_E_DYNSET,    /* op add/update/delete key sreg in set, timeout_ms (0: set's own) */
+	VW_E_PAYLOAD, /* load base:offset:len to dreg */
+	VW_E_META, /* load meta key to dreg */
+	VW_E_META_SET, /* meta key set sreg */
+	VW_E_EXTHDR, /* ipv6 extension header: load header `base`, offset, len to dreg; flags 1:
+			presence */
+	VW_E_IMM, /* dreg = data[len] */
+	VW_E_VERDICT, /* verdict: accept, drop, return, jump/goto chain */
+	VW_E_CMP, /* sreg op data[len], or the rule ends */
+	VW_E_BITWISE, /* dreg = (sreg & data[0..len]) ^ xor (data[len..2len]) */
+	VW_E_LOOKUP, /* sreg in set, or the rule ends; op 1 inverts; map (len 4): data to dreg */
+	VW_E_DYNSET, /* op add/update/delete key sreg in set, timeout_ms (0: set's own) */
 	VW_E_COUNTER,
-	VW_E_LIMIT,     /* rate per second, burst: over it the rule ends */
-	VW_E_LOG,       /* NFLOG group, snaplen */
-	VW_E_REJECT,    /* reject type (NFT_REJECT_*), code */
+	VW_E_LIMIT, /* rate per second, burst: over it the rule ends */
+	VW_E_LOG, /* NFLOG group, snaplen */
+	VW_E_REJECT, /* reject type (NFT_REJECT_*), code */
 	_VW_E_MAX
 };
 
@@ -105,15 +106,17 @@ enum vw_etype {
  * (n+3)/4 of them. */
 struct vw_expr {
 	uint8_t type;
-	uint8_t reg;    /* dreg, or sreg where the type only reads */
-	uint8_t dreg;   /* LOOKUP of a map, BITWISE */
-	uint8_t base;   /* PAYLOAD: NFT_PAYLOAD_*; EXTHDR: header type; META: NFT_META_*; REJECT: type */
-	uint8_t op;     /* CMP: NFT_CMP_*; DYNSET: NFT_DYNSET_OP_*; LOOKUP: 1 inverts; EXTHDR: flags; REJECT: code */
-	uint8_t len;     /* bytes; LOOKUP: 4 when the set is a map, else 0 */
+	uint8_t reg; /* dreg, or sreg where the type only reads */
+	uint8_t dreg; /* LOOKUP of a map, BITWISE */
+	uint8_t base; /* PAYLOAD: NFT_PAYLOAD_*; EXTHDR: header type; META: NFT_META_*; REJECT: type
+		       */
+	uint8_t op; /* CMP: NFT_CMP_*; DYNSET: NFT_DYNSET_OP_*; LOOKUP: 1 inverts; EXTHDR: flags;
+		       REJECT: code */
+	uint8_t len; /* bytes; LOOKUP: 4 when the set is a map, else 0 */
 	uint16_t offset; /* PAYLOAD, EXTHDR; LOG: group */
 	int32_t verdict; /* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO */
-	uint32_t num;    /* DYNSET: timeout_ms; LIMIT: rate; LOG: snaplen */
-	uint32_t num2;   /* LIMIT: burst */
+	uint32_t num; /* DYNSET: timeout_ms; LIMIT: rate; LOG: snaplen */
+	uint32_t num2; /* LIMIT: burst */
 	char name[VW_NAME_LEN]; /* set, or chain of jump/goto */
 	uint8_t data[32];
 };
@@ -126,14 +129,14 @@ struct vw_nftrule {
 
 struct vw_chain {
 	char name[VW_NAME_LEN];
-	bool base;         /* then: */
-	uint8_t hook;      /* NF_NETDEV_INGRESS, NF_NETDEV_EGRESS */
+	bool base; /* then: */
+	uint8_t hook; /* NF_NETDEV_INGRESS, NF_NETDEV_EGRESS */
 	char dev[IFNAMSIZ];
 	int32_t priority;
-	uint8_t policy;    /* NF_DROP or NF_ACCEPT */
-	uint32_t ifindex;  /* in the chain's userdata, so that a reused name is seen */
-	uint64_t spec;     /* hash of what it was made from; in the userdata of its first rule (a chain's
-			    * own userdata cannot change), so an empty chain has none */
+	uint8_t policy; /* NF_DROP or NF_ACCEPT */
+	uint32_t ifindex; /* in the chain's userdata, so that a reused name is seen */
+	uint64_t spec; /* hash of what it was made from; in the userdata of its first rule (a
+			* chain's own userdata cannot change), so an empty chain has none */
 	VW_VEC(struct vw_nftrule) rules;
 };
 
@@ -161,15 +164,15 @@ const struct vw_chain *vw_ruleset_chain(const struct vw_ruleset *r, const char *
 enum vw_optype {
 	VW_OP_ADD_TABLE,
 	VW_OP_DEL_TABLE,
-	VW_OP_ADD_SET,     /* without elements */
+	VW_OP_ADD_SET, /* without elements */
 	VW_OP_DEL_SET,
 	VW_OP_FLUSH_SET,
-	VW_OP_ADD_ELEMS,   /* elems first..first+count of set */
-	VW_OP_DEL_ELEMS,   /* likewise */
-	VW_OP_ADD_CHAIN,   /* without rules */
+	VW_OP_ADD_ELEMS, /* elems first..first+count of set */
+	VW_OP_DEL_ELEMS, /* likewise */
+	VW_OP_ADD_CHAIN, /* without rules */
 	VW_OP_DEL_CHAIN,
 	VW_OP_FLUSH_CHAIN,
-	VW_OP_ADD_RULE,    /* append rule to chain */
+	VW_OP_ADD_RULE, /* append rule to chain */
 };
 
 struct vw_op_ir {
@@ -184,8 +187,8 @@ struct vw_oplist {
 	VW_VEC(struct vw_op_ir) list;
 };
 
-/* Prints the ruleset, or the operations as a unified diff ("+ add rule ..."), in nft(8) syntax into a
- * malloc'd string (caller frees); NULL without memory. */
+/* Prints the ruleset, or the operations as a unified diff ("+ add rule ..."), in nft(8) syntax into
+ * a malloc'd string (caller frees); NULL without memory. */
 char *vw_ruleset_print(const struct vw_ruleset *r);
 char *vw_oplist_print(const struct vw_oplist *ops);
 

@@ -9,14 +9,16 @@
 struct vw_loop;
 
 struct vw_runtime_sink {
-	/* A workload is there or has changed. Interfaces carry network, MAC and IPs; ifindex is 0 where
-	 * the runtime does not know it (the agent finds it), pid is the process to find it by (0 unknown). */
+	/* A workload is there or has changed. Interfaces carry network, MAC and IPs; ifindex is 0
+	 * where the runtime does not know it (the agent finds it), pid is the process to find it by
+	 * (0 unknown). */
 	void (*put)(void *arg, struct vw_workload *w /* taken over */, int pid);
 	void (*gone)(void *arg, const char *id);
-	void (*namespaces)(void *arg, const struct vw_namespace *v, size_t n); /* static runtime only */
+	void (*namespaces)(void *arg, const struct vw_namespace *v,
+			   size_t n); /* static runtime only */
 	void (*networks)(void *arg, const struct vw_network *v, size_t n);
-	/* Everything that exists has been reported; with lost = true the sink forgot nothing and compares:
-	 * whatever was not put since the last begin() is gone. */
+	/* Everything that exists has been reported; with lost = true the sink forgot nothing and
+	 * compares: whatever was not put since the last begin() is gone. */
 	void (*begin)(void *arg);
 	void (*synced)(void *arg);
 	/* Connection state, for status and log: ok or not, and why. */

@@ -7,17 +7,17 @@
 #include "vethwall/compile.h"
 
 struct vw_settings {
-	char *runtime;                              /* "docker[:SOCKET]" or "static:FILE" */
+	char *runtime; /* "docker[:SOCKET]" or "static:FILE" */
 	char *policies, *run_dir, *state_dir, *log_dir;
-	char *log_group;                            /* may read the log and ask the agent; NULL: root only */
-	bool hold_unknown;                          /* hold unknown veths on managed bridges; default true */
-	VW_VEC(struct vw_addr) dns;                 /* resolvers; empty: /etc/resolv.conf and the host */
-	uint64_t log_segment_bytes;                 /* rotate denied.jsonl at this size */
-	unsigned log_segments;                      /* segments kept */
+	char *log_group; /* may read the log and ask the agent; NULL: root only */
+	bool hold_unknown; /* hold unknown veths on managed bridges; default true */
+	VW_VEC(struct vw_addr) dns; /* resolvers; empty: /etc/resolv.conf and the host */
+	uint64_t log_segment_bytes; /* rotate denied.jsonl at this size */
+	unsigned log_segments; /* segments kept */
 	uint64_t pcap_segment_bytes;
 	unsigned pcap_segments;
-	unsigned flow_interval_ms;                  /* a flow that goes on gets a record this often */
-	struct vw_config config;                    /* default: deny, sizes, timeouts, NFLOG group */
+	unsigned flow_interval_ms; /* a flow that goes on gets a record this often */
+	struct vw_config config; /* default: deny, sizes, timeouts, NFLOG group */
 };
 
 int vw_settings_default(struct vw_settings *ret); /* 0 or -ENOMEM */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The reference answer: may FROM open a connection to TO on PROTO/PORT, judged straight from policies
- * and world, one packet at a time, with the document and rule that decide at each end. Slow and plain
- * on purpose: it is the oracle that the compiled ruleset is held against. */
+/* The reference answer: may FROM open a connection to TO on PROTO/PORT, judged straight from
+ * policies and world, one packet at a time, with the document and rule that decide at each end.
+ * Slow and plain on purpose: it is the oracle that the compiled ruleset is held against. */
 #ifndef VETHWALL_VERDICT_H
 #define VETHWALL_VERDICT_H
 
@@ -10,8 +10,8 @@
 /* One end of a connection: a workload's interface, or an address outside. */
 struct vw_end {
 	const struct vw_workload *workload; /* NULL: not a workload */
-	const struct vw_iface *iface;       /* NULL: any of the workload's (then addr decides nothing) */
-	struct vw_addr addr;                /* family 0 when unknown */
+	const struct vw_iface *iface; /* NULL: any of the workload's (then addr decides nothing) */
+	struct vw_addr addr; /* family 0 when unknown */
 };
 
 struct vw_probe {
@@ -23,12 +23,13 @@ struct vw_probe {
 /* What decided at one end. */
 struct vw_decision {
 	bool allow;
-	bool audited;                 /* allowed only because the refusing policy is in audit mode */
-	bool log;                     /* the allowing policy has log: true */
-	enum vw_tier tier;            /* VW_TIER_DEFAULT: no document */
+	bool audited; /* allowed only because the refusing policy is in audit mode */
+	bool log; /* the allowing policy has log: true */
+	enum vw_tier tier; /* VW_TIER_DEFAULT: no document */
 	const struct vw_policy *policy; /* the deciding document, or NULL */
-	const struct vw_rule *rule;     /* the deciding rule, or NULL: isolated and nothing allowed it */
-	const struct vw_peer *peer;     /* the peer that matched, or NULL (any) */
+	const struct vw_rule
+		*rule; /* the deciding rule, or NULL: isolated and nothing allowed it */
+	const struct vw_peer *peer; /* the peer that matched, or NULL (any) */
 	const struct vw_policy *near_policy; /* when nothing matched: what came closest, or NULL */
 	const struct vw_rule *near_rule;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The world: what runs on this node, as plain values. Runtimes fill it in, policies are judged against
- * it. Everything in it is owned by it. */
+/* The world: what runs on this node, as plain values. Runtimes fill it in, policies are judged
+ * against it. Everything in it is owned by it. */
 #ifndef VETHWALL_WORLD_H
 #define VETHWALL_WORLD_H
 
@@ -11,14 +11,14 @@
 #include "vethwall/vec.h"
 
 #define VW_WORKLOADS_MAX 16384
-#define VW_IFACES_MAX 64    /* per workload */
-#define VW_IPS_MAX 64       /* per interface */
-#define VW_LABELS_MAX 1024  /* per workload or namespace */
-#define VW_PORTS_MAX 256    /* named or published, per workload */
+#define VW_IFACES_MAX 64 /* per workload */
+#define VW_IPS_MAX 64 /* per interface */
+#define VW_LABELS_MAX 1024 /* per workload or namespace */
+#define VW_PORTS_MAX 256 /* named or published, per workload */
 #define VW_NAMESPACES_MAX 16384
 #define VW_HOST_ADDRS_MAX 65536
 #define VW_OWNERS_MAX (1u << 20) /* addresses of all workloads together */
-#define VW_NAME_MAX 253     /* bytes of a workload, service, namespace or policy name */
+#define VW_NAME_MAX 253 /* bytes of a workload, service, namespace or policy name */
 
 struct vw_label {
 	char *key, *value;
@@ -28,11 +28,11 @@ struct vw_labels {
 };
 
 struct vw_iface {
-	unsigned ifindex;     /* of the host-side veth; 0: not known (yet), nothing can be attached */
-	char veth[IFNAMSIZ];  /* its name, or "" */
-	char *network;        /* runtime network name, or NULL */
+	unsigned ifindex; /* of the host-side veth; 0: not known (yet), nothing can be attached */
+	char veth[IFNAMSIZ]; /* its name, or "" */
+	char *network; /* runtime network name, or NULL */
 	bool has_mac;
-	struct vw_mac mac;    /* container side */
+	struct vw_mac mac; /* container side */
 	VW_VEC(struct vw_addr) ips;
 };
 
@@ -50,10 +50,10 @@ struct vw_published {
 };
 
 struct vw_workload {
-	char *id;        /* runtime's id, unique in the world */
+	char *id; /* runtime's id, unique in the world */
 	char *name, *service, *namespace_, *project /* compose project or NULL */;
-	char *image;     /* as the runtime names it, or NULL */
-	char *image_id;  /* digest, or NULL */
+	char *image; /* as the runtime names it, or NULL */
+	char *image_id; /* digest, or NULL */
 	struct vw_labels labels;
 	VW_VEC(struct vw_iface) ifaces;
 	VW_VEC(struct vw_named_port) ports;
@@ -75,11 +75,12 @@ struct vw_owner {
 
 /* Change workloads' addresses by vw_world_put only: it keeps the index of owners. */
 struct vw_world {
-	VW_VEC(struct vw_workload) workloads;   /* sorted by id */
-	VW_VEC(struct vw_owner) owners;         /* sorted by address, workload, interface */
-	VW_VEC(struct vw_namespace) namespaces; /* sorted by name; made on demand for each workload */
-	VW_VEC(struct vw_addr) host;            /* addresses of the node, sorted, loopback left out */
-	VW_VEC(struct vw_addr) dns;             /* resolvers of the workloads */
+	VW_VEC(struct vw_workload) workloads; /* sorted by id */
+	VW_VEC(struct vw_owner) owners; /* sorted by address, workload, interface */
+	VW_VEC(struct vw_namespace)
+	namespaces; /* sorted by name; made on demand for each workload */
+	VW_VEC(struct vw_addr) host; /* addresses of the node, sorted, loopback left out */
+	VW_VEC(struct vw_addr) dns; /* resolvers of the workloads */
 };
 
 void vw_labels_done(struct vw_labels *l);
@@ -97,16 +98,16 @@ bool vw_workload_equal(const struct vw_workload *a, const struct vw_workload *b)
 void vw_world_done(struct vw_world *w);
 /* Deep copy. */
 int vw_world_copy(const struct vw_world *from, struct vw_world *ret);
-/* Inserts or replaces by id; takes *w over (zeroed) on success. ret_changed (may be NULL) tells whether
- * anything differs. Makes the workload's namespace if missing. -EINVAL without id, name, service or
- * namespace. Pointers into the world are no longer valid. */
+/* Inserts or replaces by id; takes *w over (zeroed) on success. ret_changed (may be NULL) tells
+ * whether anything differs. Makes the workload's namespace if missing. -EINVAL without id, name,
+ * service or namespace. Pointers into the world are no longer valid. */
 int vw_world_put(struct vw_world *world, struct vw_workload *w, bool *ret_changed);
-/* Removes by id; true when it was there. A namespace that no workload is in any more and that has no
- * labels of its own goes with it, so that containers cannot grow the list by their labels. */
+/* Removes by id; true when it was there. A namespace that no workload is in any more and that has
+ * no labels of its own goes with it, so that containers cannot grow the list by their labels. */
 bool vw_world_remove(struct vw_world *world, const char *id);
 struct vw_workload *vw_world_find(const struct vw_world *world, const char *id);
-/* Workload that owns the address, or NULL; *ret_iface (may be NULL) is its interface. Two owners: NULL,
- * and *ret_ambiguous (may be NULL) is set. */
+/* Workload that owns the address, or NULL; *ret_iface (may be NULL) is its interface. Two owners:
+ * NULL, and *ret_ambiguous (may be NULL) is set. */
 const struct vw_workload *vw_world_by_addr(const struct vw_world *world, const struct vw_addr *a,
 					   const struct vw_iface **ret_iface, bool *ret_ambiguous);
 const struct vw_namespace *vw_world_namespace(const struct vw_world *world, const char *name);
