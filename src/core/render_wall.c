@@ -36,13 +36,6 @@ static void own_source(struct wall *w)
 	wall_refuse(w, VW_REASON_SPOOF, "source address is not the container's");
 }
 
-static void own_mac(struct wall *w)
-{
-	nftb_payload(&w->b, LL, 6, 6, 0);
-	nftb_cmp(&w->b, 0, NFT_CMP_NEQ, w->w->mac.b, 6);
-	wall_refuse(w, VW_REASON_SPOOF, "source MAC is not the container's");
-}
-
 static void own_set(struct wall *w)
 {
 	uint8_t fields[] = {w->f->v == 4 ? VW_F_IP4 : VW_F_IP6, VW_F_NONE};
@@ -95,8 +88,6 @@ static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 	w->sent = sent;
 	wall_flow_chains(w);
 	wall_begin(w, wall_dir(w, "i", "e"));
-	if (sent && w->w->has_mac)
-		own_mac(w);
 	if (w->f->v == 6 && sent) {
 		wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_ICMPV6);
 		wall_go(w, NFT_JUMP, "n");
@@ -129,7 +120,8 @@ static void family(struct wall *w, const struct vw_compiled *c, const struct fam
 	uint8_t refused[] = {VW_F_MARK, a, a, VW_F_PROTO, VW_F_PORT, VW_F_PORT, VW_F_NONE};
 
 	wall_enter(w, f);
-	dynamic_set(w, w->live, flow, VW_SET_COUNTER, w->cfg->live_max, w->cfg->tcp_idle_ms);
+	/* no counters: each would cost an allocation a flow, and a look-up counts a packet again */
+	dynamic_set(w, w->live, flow, 0, w->cfg->live_max, w->cfg->tcp_idle_ms);
 	dynamic_set(w, w->denied, refused, VW_SET_COUNTER | VW_SET_LIMIT, w->cfg->denied_max,
 		    DENIED_MS);
 	own_set(w);
@@ -172,15 +164,62 @@ static void quiet_noise(struct wall *w)
 	wall_counted_drop(w, "discovery without an address");
 }
 
+/* ether saddr <own> ether type ip, by one load: the link layer is the slow one to load from. Where
+ * a VLAN tag stands the type is another. What is sent to the container comes from the node's own
+ * bridge or routing, whose word for the protocol is enough. */
+static void own_frame(struct wall *w)
+{
+	uint8_t want[8] = {0};
+
+	if (!w->sent) {
+		nftb_meta(&w->b, NFT_META_PROTOCOL, 0);
+		nftb_u16(&w->b, 0, NFT_CMP_EQ, w->f->ethertype);
+		return;
+	}
+	if (!w->w->has_mac) {
+		wall_ethertype(w, w->f->ethertype);
+		return;
+	}
+	memcpy(want, w->w->mac.b, 6);
+	want[6] = w->f->ethertype >> 8;
+	want[7] = w->f->ethertype & 0xff;
+	nftb_payload(&w->b, LL, 6, 8, 0);
+	nftb_cmp(&w->b, 0, NFT_CMP_EQ, want, 8);
+}
+
 static void to_family(struct wall *w, const struct family *f)
 {
 	wall_enter(w, f);
-	wall_ethertype(w, f->ethertype);
+	own_frame(w);
 	wall_go(w, NFT_JUMP, wall_dir(w, "i", "e"));
 	nftb_end(&w->b, f->v == 4 ? "IPv4" : "IPv6");
+}
+
+static void refuse_family(struct wall *w, const struct family *f)
+{
+	wall_enter(w, f);
 	wall_ethertype(w, f->ethertype);
 	wall_go(w, NFT_GOTO, wall_dir(w, "do", "di"));
 	nftb_end(&w->b, "what comes back is refused");
+}
+
+/* ether saddr != <own> meta mark set spoofed */
+static void forged_mac(struct wall *w)
+{
+	nftb_payload(&w->b, LL, 6, 6, 0);
+	nftb_cmp(&w->b, 0, NFT_CMP_NEQ, w->w->mac.b, 6);
+	nftb_mark_set(&w->b, wall_code(w, VW_REASON_SPOOF));
+	nftb_end(&w->b, "source MAC is not the container's");
+}
+
+static void refuse_families(struct wall *w)
+{
+	if (w->sent && w->w->has_mac)
+		forged_mac(w);
+	if (w->n4)
+		refuse_family(w, &wall_family4);
+	if (w->n6)
+		refuse_family(w, &wall_family6);
 }
 
 static void hook(struct wall *w, bool sent)
@@ -193,6 +232,7 @@ static void hook(struct wall *w, bool sent)
 		to_family(w, &wall_family4);
 	if (w->n6)
 		to_family(w, &wall_family6);
+	refuse_families(w);
 	wall_ethertype(w, ETH_P_ARP);
 	nftb_verdict(&w->b, sent ? NFT_GOTO : NF_ACCEPT, sent ? arp : NULL);
 	nftb_end(&w->b, "arp");

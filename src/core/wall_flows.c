@@ -34,12 +34,15 @@ static void refresh_rule(struct wall *w, uint8_t proto, enum wall_tail tail, uin
 	wall_pass(w, what);
 }
 
-/* tcp flags & mask != 0 */
+/* tcp flags & mask != 0; of four bytes, as the kernel masks only those inline */
 static void tcp_flags(struct wall *w, uint8_t mask)
 {
-	nftb_payload(&w->b, TH, 13, 1, 0);
-	nftb_and(&w->b, 0, &mask, 1);
-	nftb_u8(&w->b, 0, NFT_CMP_NEQ, 0);
+	static const uint8_t zero[4];
+	uint8_t m[4] = {0, mask, 0, 0};
+
+	nftb_payload(&w->b, TH, 12, 4, 0);
+	nftb_and(&w->b, 0, m, 4);
+	nftb_cmp(&w->b, 0, NFT_CMP_NEQ, zero, 4);
 }
 
 /* A half-closed connection lives on while data comes; a bare ACK does not prolong it, for the last

@@ -68,17 +68,22 @@ void wall_ethertype(struct wall *w, uint16_t type)
 	nftb_u16(&w->b, 0, NFT_CMP_EQ, type);
 }
 
-/* The fragment field: RFC 791 flags and offset, or RFC 8200 4.5 offset, reserved and M flag. */
+/* The fragment field: RFC 791 flags and offset, or RFC 8200 4.5 offset, reserved and M flag. Of
+ * four bytes, as the kernel masks only those inline (nft_bitwise_fast_eval). */
 static void fragment_bits(struct wall *w, uint16_t mask, uint8_t op, uint16_t value)
 {
-	uint8_t m[2] = {mask >> 8, mask & 0xff};
+	uint8_t m[4] = {0, 0, mask >> 8, mask & 0xff};
+	uint8_t v[4] = {0, 0, value >> 8, value & 0xff};
 
-	if (w->f->v == 4)
-		nftb_payload(&w->b, NH, 6, 2, 0);
-	else
+	if (w->f->v == 4) {
+		nftb_payload(&w->b, NH, 4, 4, 0);
+		nftb_and(&w->b, 0, m, 4);
+		nftb_cmp(&w->b, 0, op, v, 4);
+	} else {
 		nftb_exthdr(&w->b, IPPROTO_FRAGMENT, 2, 2, false, 0);
-	nftb_and(&w->b, 0, m, 2);
-	nftb_u16(&w->b, 0, op, value);
+		nftb_and(&w->b, 0, m + 2, 2);
+		nftb_u16(&w->b, 0, op, value);
+	}
 }
 
 void wall_later_fragment(struct wall *w)
