@@ -450,6 +450,54 @@ static int add_ranges(struct builder *b)
 	return r ? r : drop_base(b->t);
 }
 
+/* --- addresses behind names --- */
+
+static bool has_fqdn(const struct id_table *t)
+{
+	vw_vec_foreach (p, &t->preds)
+		if ((*p)->kind == VW_PEER_FQDN)
+			return true;
+	return false;
+}
+
+/* All entries of one wall and address are one learnt address. */
+static int add_learnt(struct builder *b, const struct vw_learnt *l, bool in_force)
+{
+	struct vw_end end = {.addr = l->addr};
+	struct vw_known_end known = vw_end_resolve(b->world, &end);
+	struct id_learnt e = {.ifindex = l->ifindex, .addr = l->addr, .id = UINT32_MAX};
+	int r = 0;
+
+	known.asker = l->ifindex;
+	if (in_force)
+		r = identify(b, &known, &e.id);
+	known.lapsed_too = true;
+	if (!r)
+		r = identify(b, &known, &e.recalled);
+	return r ? r : vw_vec_push(&b->t->learnt, e, VW_LEARNT_MAX);
+}
+
+static int add_learnts(struct builder *b)
+{
+	const struct vw_learnt *v = b->world->learnt.v;
+	size_t n = b->world->learnt.n;
+	int r = 0;
+
+	if (!n || !has_fqdn(b->t))
+		return 0;
+	for (size_t i = 0, j; i < n && !r; i = j) {
+		bool in_force = false;
+
+		for (j = i; j < n && v[j].ifindex == v[i].ifindex &&
+			    vw_addr_eq(&v[j].addr, &v[i].addr);
+		     j++)
+			in_force |= !v[j].lapsed;
+		if (vw_learnt_openable(b->world, &v[i].addr))
+			r = add_learnt(b, &v[i], in_force);
+	}
+	return r;
+}
+
 /* --- numbers, published ports, postings --- */
 
 static uint32_t fold(uint64_t sig)
@@ -639,6 +687,8 @@ int id_table_build(const struct vw_policyset *set, const struct vw_world *world,
 	if (!r)
 		r = add_ranges(&b);
 	if (!r)
+		r = add_learnts(&b);
+	if (!r)
 		r = add_pubs(&b, d);
 	if (!r)
 		r = number_all(&t);
@@ -673,6 +723,7 @@ void id_table_done(struct id_table *t)
 	vw_vec_done(&t->exact);
 	vw_vec_done(&t->ranges);
 	vw_vec_done(&t->pubs);
+	vw_vec_done(&t->learnt);
 	free(t->slots);
 	*t = (struct id_table){0};
 }
