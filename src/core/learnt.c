@@ -59,12 +59,22 @@ static bool is_local(const struct vw_world *world, const struct vw_addr *a)
 	       vw_world_is_host(world, a);
 }
 
+/* A container is published at the address, whether the node is known to have it or not. */
+static bool is_published(const struct vw_world *world, const struct vw_addr *a)
+{
+	vw_vec_foreach (w, &world->workloads)
+		vw_vec_foreach (p, &w->published)
+			if (p->host_addr.family && vw_addr_eq(&p->host_addr, a))
+				return true;
+	return false;
+}
+
 bool vw_learnt_openable(const struct vw_world *world, const struct vw_addr *a)
 {
 	struct vw_addr inner = innermost(a);
 
 	return a->family && !is_closed(a) && !is_closed(&inner) && !is_local(world, a) &&
-	       !is_local(world, &inner);
+	       !is_local(world, &inner) && !is_published(world, &inner);
 }
 
 static int learnt_cmp(const struct vw_learnt *l, unsigned ifindex, const struct vw_addr *a,

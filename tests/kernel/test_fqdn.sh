@@ -175,7 +175,7 @@ commits()
 agent_kill a
 t "without an agent, what was open is" allowed app tcp/443 203.0.113.10
 t "the next one knows what the last one learnt" start
-t "and commits nothing" eval '[ "$(commits)" -le 1 ]'
+t "and commits next to nothing" eval '[ "$(commits)" -le 1 ]'
 t "names are open" allowed app tcp/443 203.0.113.10
 t "the connection still stands" held_open
 
