@@ -135,8 +135,8 @@ int vw_render_learnt(const struct vw_wall *w, struct vw_ruleset *ret);
 /* The NFLOG group of DNS answers: beside that of refusals. */
 uint16_t vw_dns_group(const struct vw_config *cfg);
 
-/* Names of a wall's sets: kind 'f' live flows, 'd' denied, 'o' its own addresses (where several), 'q'
- * learnt addresses. */
+/* Names of a wall's sets: kind 'f' live flows, 'd' denied, 'o' its own addresses (where several),
+ * 'q' learnt addresses. */
 void vw_wall_set_name(unsigned ifindex, char kind, int family, char ret[static VW_NAME_LEN]);
 
 /* A denied set's key: code, saddr, daddr, proto, sport, dport of the refused packet; without ports:

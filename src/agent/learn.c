@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What workloads resolve, they may reach, where a policy names it. Answers come by NFLOG from the walls
- * whose policies have peers by name; believed is an answer of a resolver of this node to a flow that the
- * container has open. A name and its addresses become part of the world, and the kernel follows by the
- * way that everything else goes: compile, plan, commit. */
+/* What workloads resolve, they may reach, where a policy names it. Answers come by NFLOG from the
+ * walls whose policies have peers by name; believed is an answer of a resolver of this node to a
+ * flow that the container has open. A name and its addresses become part of the world, and the
+ * kernel follows by the way that everything else goes: compile, plan, commit. */
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -10,13 +10,14 @@
 #include "vethwall/cleanup.h"
 #include "vethwall/dns.h"
 
-#define TTL_MIN_MS 10000           /* for clients that connect some time after they asked */
+#define TTL_MIN_MS 10000 /* for clients that connect some time after they asked */
 #define TTL_MAX_MS (3600 * 1000)
-#define LAPSED_MS (7 * 86400000LL) /* a flow opened behind a name is known as such so long after */
+#define LAPSED_MS (7 * 86400000LL) /* a flow opened behind a name is known as such so long after \
+				    */
 #define CAPTURE_BUFFER (1u << 20)
 #define CAPTURE_BATCHES 64
 #define SAVE_MS 1000
-#define IDLE_FACTOR 4              /* containers choose when answers come: at most a fifth of the time */
+#define IDLE_FACTOR 4 /* containers choose when answers come: at most a fifth of the time */
 #define PATTERNS_MAX 65536
 
 static int64_t now_ms(void)

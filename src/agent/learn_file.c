@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What was resolved, kept in the run folder for the agent that comes next: a first line that says of
- * which boot and network namespace the interface numbers and times are, then a line for each name. */
+/* What was resolved, kept in the run folder for the agent that comes next: a first line that says
+ * of which boot and network namespace the interface numbers and times are, then a line for each
+ * name. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

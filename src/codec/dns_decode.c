@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A DNS message to the addresses of the name that it answers for. Names are read where they are needed,
- * again each time: at most RRS_MAX records times CHAIN_MAX steps, and a compression pointer only leads
- * backwards, so the work is bounded whatever the message says. */
+/* A DNS message to the addresses of the name that it answers for. Names are read where they are
+ * needed, again each time: at most RRS_MAX records times CHAIN_MAX steps, and a compression pointer
+ * only leads backwards, so the work is bounded whatever the message says. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -54,8 +54,8 @@ static int add_label(struct text *t, const uint8_t *label, size_t n)
 
 		if (c >= 'A' && c <= 'Z')
 			c = (char)(c - 'A' + 'a');
-		t->odd |= !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-			    c == '_');
+		t->odd |=
+			!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_');
 		t->v[t->n++] = c;
 	}
 	return 0;
@@ -118,7 +118,8 @@ static int read_record(const struct message *m, size_t *at, struct record *ret)
 	return 0;
 }
 
-/* QR set, opcode 0, not truncated (the client asks again by TCP, RFC 2181 9), RCODE 0, one question. */
+/* QR set, opcode 0, not truncated (the client asks again by TCP, RFC 2181 9), RCODE 0, one
+ * question. */
 static bool is_answer(const uint8_t *h)
 {
 	return (h[2] & 0xfa) == 0x80 && !(h[3] & 0x0f) && be16(h + 4) == 1;
@@ -140,7 +141,8 @@ static void take_address(const struct message *m, const struct record *r, uint32
 
 	if (r->len != len || ret->n == VW_DNS_ADDRS_MAX)
 		return;
-	*a = (struct vw_dns_addr){.addr.family = len == 4 ? 4 : 6, .ttl = ttl < r->ttl ? ttl : r->ttl};
+	*a = (struct vw_dns_addr){.addr.family = len == 4 ? 4 : 6,
+				  .ttl = ttl < r->ttl ? ttl : r->ttl};
 	memcpy(a->addr.b, m->p + r->data, len);
 	ret->n++;
 }

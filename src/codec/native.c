@@ -274,12 +274,13 @@ static void read_peer(struct vw_rd *rd, vw_node n, const char *namespace_, struc
 		vw_rd_error(rd, raw.except, "except: found without a cidr beside it");
 	else if (kinds_in(&raw) != 1)
 		vw_rd_error(rd, n,
-			    kinds_in(&raw) ? "cidr, entity, entities, fqdn and workload fields cannot "
-					     "stand in one peer: expected "
-					     "one entry of the list for each"
-					   : "found an empty peer, expected service, selector, "
-					     "namespace, network, cidr, "
-					     "entity, fqdn or the like");
+			    kinds_in(&raw)
+				    ? "cidr, entity, entities, fqdn and workload fields cannot "
+				      "stand in one peer: expected "
+				      "one entry of the list for each"
+				    : "found an empty peer, expected service, selector, "
+				      "namespace, network, cidr, "
+				      "entity, fqdn or the like");
 	else if (raw.cidr)
 		read_cidr(rd, n, &raw, rule);
 	else if (raw.entity)
@@ -384,10 +385,11 @@ static void check_fqdn(struct vw_rd *rd, enum vw_direction dir, unsigned flags,
 		const struct vw_yaml_node at = {.line = p->pos.line, .col = p->pos.col};
 
 		if (p->kind == VW_PEER_FQDN)
-			vw_rd_error(rd, &at,
-				    "fqdn: found in %s, expected only in egress rules that allow, of "
-				    "a ServicePolicy or GuardrailPolicy",
-				    where);
+			vw_rd_error(
+				rd, &at,
+				"fqdn: found in %s, expected only in egress rules that allow, of "
+				"a ServicePolicy or GuardrailPolicy",
+				where);
 	}
 }
 

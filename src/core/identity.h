@@ -65,6 +65,9 @@ struct id_table {
 int id_table_build(const struct vw_policyset *set, const struct vw_world *world,
 		   struct id_table *ret, struct vw_diag *d);
 void id_table_done(struct id_table *t);
+/* The last steps of building, identity_number.c. */
+int id_table_number(struct id_table *t);
+int id_table_post(struct id_table *t);
 /* Index of the predicate; it was collected by id_table_build. UINT32_MAX when it was not, and when
  * there is no memory. */
 uint32_t id_pred(const struct id_table *t, const struct vw_peer *p);

@@ -1,21 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What workloads were told by their resolvers: a bounded table, sorted by wall, address and name,
- * that is part of the world. Whose answers are believed and for how long is the agent's; the clock is
- * a parameter. */
+ * that is part of the world. Whose answers are believed and for how long is the agent's; the clock
+ * is a parameter. */
 #include "text.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/policy.h"
 
-#define V4(n, ...) {{4, {__VA_ARGS__}}, n}
-#define V6(n, ...) {{6, {__VA_ARGS__}}, n}
+#define V4(n, ...)                    \
+	{                             \
+		{4, {__VA_ARGS__}}, n \
+	}
+#define V6(n, ...)                    \
+	{                             \
+		{6, {__VA_ARGS__}}, n \
+	}
 
 /* What no name opens: private (RFC 1918, RFC 4193, RFC 6598), link-local with the metadata address,
  * loopback, this host, multicast, broadcast and reserved (RFC 6890). */
 static const struct vw_prefix closed[] = {
-	V4(8, 0),	     V4(8, 10),		V4(10, 100, 64),  V4(8, 127),
-	V4(16, 169, 254),    V4(12, 172, 16),	V4(24, 192, 0, 0), V4(16, 192, 168),
-	V4(15, 198, 18),     V4(4, 224),	V4(4, 240),	  V6(96, 0),
-	V6(7, 0xfc),	     V6(10, 0xfe, 0x80), V6(10, 0xfe, 0xc0), V6(8, 0xff),
+	V4(8, 0),
+	V4(8, 10),
+	V4(10, 100, 64),
+	V4(8, 127),
+	V4(16, 169, 254),
+	V4(12, 172, 16),
+	V4(24, 192, 0, 0),
+	V4(16, 192, 168),
+	V4(15, 198, 18),
+	V4(4, 224),
+	V4(4, 240),
+	V6(96, 0),
+	V6(7, 0xfc),
+	V6(10, 0xfe, 0x80),
+	V6(10, 0xfe, 0xc0),
+	V6(8, 0xff),
 	V6(48, 0, 0x64, 0xff, 0x9b, 0, 1),
 };
 

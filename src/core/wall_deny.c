@@ -61,8 +61,8 @@ static void reject(struct wall *w, bool tcp, const char *what)
 }
 
 /* The start of a connection to nobody known here may be ahead of the agent, which is just learning
- * from the answer that made it: it is dropped, and the container tries again after a second (RFC 6298
- * 2.1), where a reset would have been the end. */
+ * from the answer that made it: it is dropped, and the container tries again after a second (RFC
+ * 6298 2.1), where a reset would have been the end. */
 static void await_name(struct wall *w)
 {
 	const uint8_t begins = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;

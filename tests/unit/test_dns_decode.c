@@ -184,7 +184,7 @@ static void not_an_answer(void **state)
 		{2, 0x83}, /* truncated */
 		{2, 0xa8}, /* not a standard query */
 		{3, 0x83}, /* NXDOMAIN */
-		{5, 0}, {5, 2}, /* questions */
+		{5, 0},	   {5, 2}, /* questions */
 	};
 	struct msg good = question("a.test", A, 1), m;
 	struct vw_dns_answer a;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Peers by domain name: the names, what is learnt of them, what that opens, and what becomes of it in
- * the kernel and for live flows. */
+/* Peers by domain name: the names, what is learnt of them, what that opens, and what becomes of it
+ * in the kernel and for live flows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,7 +55,9 @@ static void names(void **state)
 	normal("*.*.b", NULL);
 	normal("*a.b", NULL);
 	normal("a b", NULL);
-	normal("b\xc3\xbc" "cher.example", NULL);
+	normal("b\xc3\xbc"
+	       "cher.example",
+	       NULL);
 	normal("192.0.2.1", NULL);
 	memset(label64, 'a', 64);
 	normal(label64, NULL);
@@ -176,21 +178,44 @@ static void bounds(void **state)
 
 static void not_everything_opens(void **state)
 {
-	static const char *const open[] = {"192.0.2.1",	 "9.255.255.255", "11.0.0.0",
-					   "172.32.0.1", "100.128.0.1",	  "2001:db8::1",
+	static const char *const open[] = {"192.0.2.1",	       "9.255.255.255",	   "11.0.0.0",
+					   "172.32.0.1",       "100.128.0.1",	   "2001:db8::1",
 					   "2002:c000:201::1", "64:ff9b::c000:201"};
 	static const char *const shut[] = {
-		"10.0.0.1",	 "10.255.255.255", "172.16.0.1",      "172.31.255.255",
-		"192.168.0.1",	 "100.64.0.1",	   "127.0.0.1",	      "0.0.0.0",
-		"0.1.2.3",	 "169.254.169.254", "224.0.0.1",      "255.255.255.255",
-		"240.0.0.1",	 "::",		   "::1",	      "fe80::1",
-		"fd00:ec2::254", "fc00::1",	   "ff02::1",	      "fec0::1",
-		"::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1", "::ffff:198.51.100.7",
-		"198.51.100.7",	 "198.51.100.8",   "2001:db8:7::7",   "203.0.113.9",
-		"64:ff9b:1::1",	 "::10.0.0.1",
+		"10.0.0.1",
+		"10.255.255.255",
+		"172.16.0.1",
+		"172.31.255.255",
+		"192.168.0.1",
+		"100.64.0.1",
+		"127.0.0.1",
+		"0.0.0.0",
+		"0.1.2.3",
+		"169.254.169.254",
+		"224.0.0.1",
+		"255.255.255.255",
+		"240.0.0.1",
+		"::",
+		"::1",
+		"fe80::1",
+		"fd00:ec2::254",
+		"fc00::1",
+		"ff02::1",
+		"fec0::1",
+		"::ffff:10.0.0.1",
+		"64:ff9b::a00:1",
+		"2002:a00:1::1",
+		"::ffff:198.51.100.7",
+		"198.51.100.7",
+		"198.51.100.8",
+		"2001:db8:7::7",
+		"203.0.113.9",
+		"64:ff9b:1::1",
+		"::10.0.0.1",
 	};
 	struct vw_published pub = {.host_addr = m_addr("203.0.113.9"), .proto = 6, .host_port = 80};
-	struct vw_workload wl = m_workload("shop", "w", "w", "net", "198.51.100.7", "2001:db8:7::7");
+	struct vw_workload wl =
+		m_workload("shop", "w", "w", "net", "198.51.100.7", "2001:db8:7::7");
 	struct vw_addr host = m_addr("198.51.100.8");
 	struct vw_world w = {0};
 
@@ -244,8 +269,8 @@ static void documents(void **state)
 	(void)state;
 	parse("ServicePolicy", "{service: a, egress: [{to: [{fqdn: a.test}, {fqdn: '*.b.test'}]}]}",
 	      NULL);
-	parse("GuardrailPolicy",
-	      "{priority: 1, egress: [{action: allow, to: [{fqdn: a.test}]}]}", NULL);
+	parse("GuardrailPolicy", "{priority: 1, egress: [{action: allow, to: [{fqdn: a.test}]}]}",
+	      NULL);
 	parse("ServicePolicy", "{service: a, ingress: [{from: [{fqdn: a.test}]}]}",
 	      "ingress rules");
 	parse("GuardrailPolicy", "{priority: 1, egress: [{action: deny, to: [{fqdn: a.test}]}]}",
