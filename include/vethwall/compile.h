@@ -158,7 +158,7 @@ int vw_tuple_decode(const uint8_t *key, size_t klen, struct vw_tuple *ret);
 #define VW_OPENED_OUT_MS \
 	60000 /* the container opened it; also: a flow of one packet lives so long */
 #define VW_OPENED_IN_MS 64000 /* the peer opened it */
-enum { VW_LIVE_FRAGMENT = 44, VW_LIVE_CLOSING = 254, VW_LIVE_REJECTED = 255 };
+enum { VW_LIVE_FRAGMENT = 44, VW_LIVE_ASKED = 253, VW_LIVE_CLOSING = 254, VW_LIVE_REJECTED = 255 };
 struct vw_live {
 	struct vw_addr own, peer;
 	uint8_t proto;

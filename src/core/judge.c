@@ -212,7 +212,7 @@ int vw_live_decode(const uint8_t *key, size_t klen, uint64_t timeout_ms, struct 
 										: VW_INGRESS,
 		.closing = t.proto == VW_LIVE_CLOSING,
 		.flow = t.proto != VW_LIVE_CLOSING && t.proto != VW_LIVE_FRAGMENT &&
-			t.proto != VW_LIVE_REJECTED,
+			t.proto != VW_LIVE_ASKED && t.proto != VW_LIVE_REJECTED,
 	};
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #define DENIED_MS (10 * 60 * 1000) /* the agent reads each element long before (agent/denied.c) */
 
+#define ASKED_MS 30000 /* resolvers give up earlier (BIND: resolver-query-timeout 10 s) */
 #define ANSWERS_PER_SECOND 500 /* what is over it passes, but opens nothing */
 #define ANSWER_BYTES 4096 /* the largest EDNS payload that resolvers use (RFC 6891 6.2.5) */
 
@@ -119,14 +120,26 @@ uint16_t vw_dns_group(const struct vw_config *cfg)
 	return cfg->nflog_group == UINT16_MAX ? UINT16_MAX - 1 : cfg->nflog_group + 1;
 }
 
-/* udp sport 53 <key> @live limit rate N/second log group G+1: only what answers the container. It
- * passes as what it is, by the rules that follow. */
+/* udp dport 53 update @live { <key of a question> timeout 30s } */
+static void dns_question(struct wall *w)
+{
+	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_UDP);
+	nftb_payload(&w->b, TH, 2, 2, 0);
+	nftb_u16(&w->b, 0, NFT_CMP_EQ, 53);
+	wall_flow_key(w, VW_LIVE_ASKED, PORTS);
+	nftb_dynset(&w->b, w->live, NFT_DYNSET_OP_UPDATE, 0, ASKED_MS);
+	nftb_end(&w->b, "a DNS question: an answer may come");
+}
+
+/* udp sport 53 <key of a question> @live limit rate N/second log group G+1: only what answers the
+ * container; a live flow may as well have been opened by the peer. It passes as what it is, by the
+ * rules that follow. */
 static void dns_answer(struct wall *w)
 {
 	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_UDP);
 	nftb_payload(&w->b, TH, 0, 2, 0);
 	nftb_u16(&w->b, 0, NFT_CMP_EQ, 53);
-	wall_flow_key(w, 0, PORTS);
+	wall_flow_key(w, VW_LIVE_ASKED, PORTS);
 	nftb_lookup(&w->b, w->live, 0, false);
 	nftb_limit(&w->b, ANSWERS_PER_SECOND, ANSWERS_PER_SECOND);
 	nftb_log(&w->b, vw_dns_group(w->cfg), ANSWER_BYTES);
@@ -145,8 +158,8 @@ static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 	}
 	if (sent)
 		own_source(w);
-	if (!sent && w->fqdn)
-		dns_answer(w);
+	if (w->fqdn)
+		sent ? dns_question(w) : dns_answer(w);
 	wall_live_rules(w);
 	if (w->f->v == 6 && !sent)
 		wall_nd_received(w);

@@ -152,6 +152,31 @@ forge()
 t "it forges an answer to itself" forge
 t "and opens nothing" learnt_nothing 203.0.113.99
 
+unasked()
+{
+	ns out python3 - "$DNS" <<-'END'
+		import socket, struct, sys
+		def name(t):
+		    return b"".join(bytes([len(p)]) + p.encode() for p in t.split(".")) + b"\0"
+		m = struct.pack(">6H", 1, 0x8180, 1, 1, 0, 0) + name("api.example.org") + b"\0\1\0\1"
+		m += b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 3600, 4) + socket.inet_aton("203.0.113.99")
+		udp = struct.pack(">4H", 53, 5454, 8 + len(m), 0) + m
+		raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+		raw.bind((sys.argv[1], 0))
+		# the first would open a flow, were that enough
+		for _ in range(3):
+		    raw.sendto(udp, ("10.77.0.10", 0))
+	END
+}
+answers()
+{
+	vw a status --format json | jq .dns.answers
+}
+before=$(answers)
+t "somebody sends it answers to no question, from the resolver's address" unasked
+t "and opens nothing" learnt_nothing 203.0.113.99
+t "the agent did not even see them" eval '[ "$(answers)" -eq "$before" ]'
+
 # Time.
 t "a short-lived name" resolves short.example.org
 t "is open" allowed app tcp/443 203.0.113.11

@@ -479,6 +479,7 @@ static void only_where_it_is_needed(void **ps)
 		assert_int_equal(vw_render_wall(&s->c, vw_compiled_wall(&s->c, n), &r), 0);
 		vw_ruleset_sort(&r);
 		assert_int_equal(!!rule_of(&r, e4, "a DNS answer: to the agent as well"), wanted);
+		assert_int_equal(!!rule_of(&r, i4, "a DNS question: an answer may come"), wanted);
 		assert_int_equal(!!rule_of(&r, i4, "an address behind a name that it resolved"),
 				 wanted);
 		assert_int_equal(!!rule_of(&r, do4, "a name for it may be on its way"), wanted);
