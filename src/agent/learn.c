@@ -12,8 +12,8 @@
 
 #define TTL_MIN_MS 10000 /* for clients that connect some time after they asked */
 #define TTL_MAX_MS (3600 * 1000)
-#define LAPSED_MS (7 * 86400000LL) /* a flow opened behind a name is known as such so long after \
-				    */
+/* Flows opened behind a name are known as such so long after its time. */
+#define LAPSED_MS (7 * 86400000LL)
 #define CAPTURE_BUFFER (1u << 20)
 #define CAPTURE_BATCHES 64
 #define SAVE_MS 1000

@@ -72,22 +72,50 @@ int vw_learnt_save(const struct vw_world *world, const char *run_dir)
 	return r;
 }
 
-/* A line that does not read is left out: what it said opens nothing then. */
-static int take_line(struct vw_world *world, const char *line)
+static bool read_number(char **save, long long max, long long *ret)
 {
-	char addr[VW_ADDR_STRLEN], name[VW_FQDN_LEN], normal[VW_FQDN_LEN];
-	struct vw_learnt l = {.name = normal};
-	const char *why;
-	long long until;
-	int lapsed;
-	bool news;
+	const char *word = strtok_r(NULL, " ", save);
+	char *end;
 
-	if (sscanf(line, "%u %45s %lld %d %253s", &l.ifindex, addr, &until, &lapsed, name) != 5 ||
-	    !l.ifindex || vw_addr_parse(addr, &l.addr) || vw_fqdn_normal(name, false, normal, &why))
-		return 0;
+	if (!word)
+		return false;
+	errno = 0;
+	*ret = strtoll(word, &end, 10);
+	return !errno && end != word && !*end && *ret >= 0 && *ret <= max;
+}
+
+/* ifindex address until lapsed name */
+static bool read_line(char *line, char name[static VW_FQDN_LEN], struct vw_learnt *ret)
+{
+	struct vw_learnt l = {.name = name};
+	char *save = line; /* where strtok_r goes on */
+	const char *addr, *text, *why;
+	long long ifindex, until, lapsed;
+
+	if (!read_number(&save, UINT32_MAX, &ifindex) || !ifindex)
+		return false;
+	addr = strtok_r(NULL, " ", &save);
+	if (!addr || vw_addr_parse(addr, &l.addr) || !read_number(&save, INT64_MAX, &until) ||
+	    !read_number(&save, 1, &lapsed))
+		return false;
+	text = strtok_r(NULL, " ", &save);
+	if (!text || vw_fqdn_normal(text, false, name, &why))
+		return false;
+	l.ifindex = (unsigned)ifindex;
 	l.until_ms = until;
 	l.lapsed = lapsed;
-	return vw_learnt_put(world, &l, &news);
+	*ret = l;
+	return true;
+}
+
+/* A line that does not read is left out: what it said opens nothing then. */
+static int take_line(struct vw_world *world, char *line)
+{
+	char name[VW_FQDN_LEN];
+	struct vw_learnt l;
+	bool news;
+
+	return read_line(line, name, &l) ? vw_learnt_put(world, &l, &news) : 0;
 }
 
 int vw_learnt_load(struct vw_world *world, const char *run_dir)

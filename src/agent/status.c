@@ -196,7 +196,7 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 		runtime_json(a), "policies", policies_state_json(a), "counts", "workloads",
 		(json_int_t)a->world.workloads.n, "enforced", c.enforced, "not_enforced",
 		c.not_enforced, "not_enforceable", c.not_enforceable, "held", (json_int_t)a->held.n,
-		"workloads", workloads, "held", held_json(a), "denied", denied_json(&stats),
-		"dns", vw_agent_learn_json(a), "error", error, "commits", (json_int_t)a->enforced.commits, "flows_cut",
-		(json_int_t)a->rejudge.cut);
+		"workloads", workloads, "held", held_json(a), "denied", denied_json(&stats), "dns",
+		vw_agent_learn_json(a), "error", error, "commits", (json_int_t)a->enforced.commits,
+		"flows_cut", (json_int_t)a->rejudge.cut);
 }

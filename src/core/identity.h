@@ -40,8 +40,8 @@ struct id_pub {
 	uint32_t number; /* of the published endpoint itself */
 };
 
-/* An address behind names that a wall resolved: its identity with names in force (UINT32_MAX: none is),
- * and with those that have lapsed. */
+/* An address behind names that a wall resolved: its identity with names in force (UINT32_MAX: none
+ * is), and with those that have lapsed. */
 struct id_learnt {
 	unsigned ifindex;
 	struct vw_addr addr;
