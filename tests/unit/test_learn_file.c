@@ -113,10 +113,10 @@ static void what_does_not_read_is_left_out(void **ps)
 	      "7 192.0.2.1 5 2 a.test\n"
 	      "7 192.0.2.1 5 0 *.test\n"
 	      "7 192.0.2.1 5 0 a..test\n"
-	      "7 192.0.2.1 5 0 cut.te");
+	      "7 192.0.2.1 5 0 cut.tes");
 	assert_int_equal(vw_learnt_load(&f->in, f->dir), 0);
 	assert_int_equal(f->in.learnt.n, 2);
-	assert_string_equal(f->in.learnt.v[0].name, "cut.te");
+	assert_string_equal(f->in.learnt.v[0].name, "cut.tes");
 	assert_string_equal(f->in.learnt.v[1].name, "ok.test");
 }
 
