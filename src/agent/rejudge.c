@@ -268,6 +268,7 @@ struct lost_keys {
 	const struct vw_wall *w;
 	uint8_t *v;
 	size_t n, cap, klen;
+	VW_VEC(uint64_t) seen; /* hashes of all keys of one reading */
 };
 
 static int judge_elem(const struct vw_nft_elem *e, void *arg)
@@ -275,8 +276,10 @@ static int judge_elem(const struct vw_nft_elem *e, void *arg)
 	struct lost_keys *l = arg;
 	struct vw_live flow;
 	void *p = l->v;
-	int r;
+	int r = vw_vec_push(&l->seen, vw_hash(e->key, e->klen, 0), 2 * l->c->config.live_max);
 
+	if (r)
+		return r;
 	if (vw_live_decode(e->key, e->klen, e->timeout_ms, &flow) < 0 ||
 	    !(vw_compiled_judge_live(l->c, l->w, &flow) & VW_CODE_DENY))
 		return 0;
@@ -291,14 +294,35 @@ static int judge_elem(const struct vw_nft_elem *e, void *arg)
 	return 0;
 }
 
+static int u64_cmp(const void *x, const void *y)
+{
+	const uint64_t *a = x, *b = y;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* When the kernel reorders a set while it is read, as many elements come twice as are left out
+ * (io/nft_dump.c): a reading without doubles is whole. */
+static bool is_whole(struct lost_keys *l)
+{
+	if (l->seen.n)
+		qsort(l->seen.v, l->seen.n, sizeof(*l->seen.v), u64_cmp);
+	for (size_t i = 1; i < l->seen.n; i++)
+		if (l->seen.v[i] == l->seen.v[i - 1])
+			return false;
+	return true;
+}
+
 /* One reading: cuts what it finds. */
-static int cut_once(struct vw_rejudge *j, const struct vw_wall *w, const char *set, size_t *ret)
+static int cut_once(struct vw_rejudge *j, const struct vw_wall *w, const char *set, size_t *ret,
+		    bool *ret_whole)
 {
 	struct lost_keys l = {.c = j->now, .w = w};
 	struct vw_diag d = {};
 	int r = vw_nft_dump_set(j->nft, set, judge_elem, &l);
 
 	*ret = 0;
+	*ret_whole = is_whole(&l);
 	/* What was found before memory ran out is cut all the same. */
 	if (l.n) {
 		int del = vw_nft_delete_keys(j->nft, set, l.v, l.klen, l.n, &d);
@@ -308,22 +332,24 @@ static int cut_once(struct vw_rejudge *j, const struct vw_wall *w, const char *s
 		r = r ? r : del;
 	}
 	vw_diag_done(&d);
+	vw_vec_done(&l.seen);
 	free(l.v);
 	return r;
 }
 
-/* A reading may miss an element while the kernel resizes the set: read until nothing is found. */
+/* Read until a whole reading finds nothing. */
 static int rejudge_set(struct vw_rejudge *j, const struct vw_wall *w, int family, size_t *cut)
 {
 	char name[VW_NAME_LEN];
 	size_t found;
+	bool whole;
 	int r, pass = 0;
 
 	vw_wall_set_name(w->ifindex, 'f', family, name);
 	do {
-		r = cut_once(j, w, name, &found);
+		r = cut_once(j, w, name, &found, &whole);
 		*cut += found;
-	} while (!r && found && ++pass < PASSES_MAX);
+	} while (!r && (found || !whole) && ++pass < PASSES_MAX);
 	return r == -ENOENT ? 0 : r;
 }
 
