@@ -45,6 +45,8 @@ TEST_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.py)
 LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
 NETPROBE := $(BUILD)/tests/lib/netprobe
+TRAFFIC := $(BUILD)/tests/bench/traffic
+BENCH_BINS := $(TRAFFIC) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load
 JUDGE := $(BUILD)/tests/conformance/judge
 PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
 
@@ -75,8 +77,8 @@ $(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprob
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/lib.a $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/tests/lib.a $(LINK) $(LIBS) $(shell pkg-config --libs cmocka)
 
-# Static and without sanitizers: it runs inside containers.
-$(NETPROBE): tests/lib/netprobe.c
+# Static and without sanitizers: they run inside containers.
+$(NETPROBE) $(TRAFFIC): $(BUILD)/%: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -std=gnu17 -D_GNU_SOURCE $(CFLAGS) $(WARN) -static -o $@ $<
 
@@ -89,6 +91,10 @@ test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(JUDGE)
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))
+
+bench: deps deps-test ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
+	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(BENCH_BINS)
+	@BUILD=$(BUILD) tests/bench/bench.sh $(B)
 
 demo: deps deps-demo ## a real Docker Engine in a namespace, four services, the agent, and what passes
 	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE)
@@ -143,6 +149,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check test-bins test demo lint tidy analyze format format-check install uninstall deps deps-demo \
+.PHONY: all check test-bins test bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o
