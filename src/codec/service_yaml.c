@@ -20,7 +20,8 @@ static const struct vw_field fields[] = {
 	SPEC("image", subject.image),	  SPEC("ingress", ingress),
 	SPEC("egress", egress),		  SPEC("mode", common.mode),
 	SPEC("log", common.log),	  SPEC("description", common.description),
-	SPEC("expect", common.expect),
+	SPEC("expect", common.expect),	  SPEC("imageIn", subject.imageIn),
+	SPEC("imageNotIn", subject.imageNotIn),
 };
 
 static void read_subject(struct vw_rd *rd, vw_node spec, const struct raw_spec *raw,
