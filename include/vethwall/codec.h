@@ -40,7 +40,6 @@ int vw_file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 int vw_policies_load(const char *const *paths, size_t n, struct vw_policyset *ret,
 		     struct vw_diag *d);
 /* Reads the source's file, or every *.json of its folder; errors refuse the whole. (io/files.c) */
-int vw_images_load(const struct vw_image_source *src, struct vw_image_list *ret,
-		   struct vw_diag *d);
+int vw_images_load(const struct vw_image_source *src, struct vw_image_list *ret, struct vw_diag *d);
 
 #endif

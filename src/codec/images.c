@@ -95,8 +95,9 @@ static int higher(struct reading *c, const json_t *severity, int than)
 	int s = severity_of(severity);
 
 	if (s < 0)
-		complain(c, "severity: found %s%.40s, expected unknown, negligible, low, medium, "
-			    "high or critical",
+		complain(c,
+			 "severity: found %s%.40s, expected unknown, negligible, low, medium, "
+			 "high or critical",
 			 json_is_string(severity) ? "" : "no text ",
 			 json_is_string(severity) ? json_string_value(severity) : "");
 	return s > than ? s : than;
@@ -184,8 +185,7 @@ static void read_grype(struct reading *c, const json_t *o)
 	}
 	matches = json_object_get(o, "matches");
 	json_array_foreach (matches, i, m)
-		worst = higher(c,
-			       json_object_get(json_object_get(m, "vulnerability"), "severity"),
+		worst = higher(c, json_object_get(json_object_get(m, "vulnerability"), "severity"),
 			       worst);
 	if (worst < (int)c->src->severity)
 		return;

@@ -19,9 +19,9 @@ static const char denied_by_guardrail[] = "denied-by-guardrail";
 static const char isolated_from_dns[] = "isolated-from-dns";
 static const char unknown_image_list[] = "unknown-image-list";
 
-const char *const vw_lint_rules[] = {
-	unmatched_subject, unmatched_peer,   covered_rule,	  denied_by_guardrail,
-	isolated_from_dns, unknown_image_list, "cidr-host-bits", "duplicate-address", NULL};
+const char *const vw_lint_rules[] = {unmatched_subject,	  unmatched_peer,      covered_rule,
+				     denied_by_guardrail, isolated_from_dns,   unknown_image_list,
+				     "cidr-host-bits",	  "duplicate-address", NULL};
 
 struct linting {
 	const struct vw_policyset *set;

@@ -244,8 +244,7 @@ static int load_reports(const struct vw_image_source *src, struct vw_image_list 
 	return ret;
 }
 
-int vw_images_load(const struct vw_image_source *src, struct vw_image_list *ret,
-		   struct vw_diag *d)
+int vw_images_load(const struct vw_image_source *src, struct vw_image_list *ret, struct vw_diag *d)
 {
 	_cleanup_(vw_image_list_done) struct vw_image_list list = {.name = strdup(src->name)};
 	size_t left = REPORTS_BYTES_MAX;

@@ -330,6 +330,7 @@ static struct vw_world world_reversed(const struct vw_world *w)
 		assert_int_equal(vw_world_add_host(&r, &w->host.v[i]), 0);
 	for (size_t i = w->dns.n; i-- > 0;)
 		assert_int_equal(vw_vec_push(&r.dns, w->dns.v[i], 8), 0);
+	assert_int_equal(vw_image_lists_copy(w, &r), 0);
 	return r;
 }
 
