@@ -15,6 +15,9 @@ typedef void (*vw_capture_cb)(const uint8_t *frame, size_t n, void *arg);
 /* -EBUSY: someone else listens to the group. -EPERM: CAP_NET_ADMIN is missing. buffer: bytes the
  * kernel may queue for us. */
 int vw_capture_open(uint16_t group, size_t buffer, struct vw_capture **ret, struct vw_diag *d);
+/* From now on each frame is handed over at once, instead of several within a hundredth of a second.
+ * 0 or -errno. */
+int vw_capture_at_once(struct vw_capture *c);
 void vw_capture_free(struct vw_capture **c);
 int vw_capture_fd(const struct vw_capture *c);
 /* Hands over what is there, at most `batches` socket reads; never blocks. Frames handed over, or

@@ -66,6 +66,7 @@ struct vw_class {
 	struct vw_set x, xi, r, ri, q, a;
 	bool base_row; /* some table has elements of mark 0 */
 	bool notes; /* something passes, but is to be logged */
+	bool fqdn; /* some rule has a peer by domain name */
 };
 
 enum vw_wall_kind {
@@ -83,6 +84,10 @@ struct vw_wall {
 	struct vw_addr *ips; /* n_ips, sorted; IPv4 first */
 	size_t n_ips;
 	char out_class[VW_NAME_LEN], in_class[VW_NAME_LEN]; /* "" = open */
+	/* maps: address -> identity, for addresses behind names that it resolved; IPv4, IPv6.
+	 * recalled: those whose time has passed as well, for flows that were opened before. Not in
+	 * spec. */
+	struct vw_set learnt[2], recalled[2];
 	uint64_t spec; /* hash of all of the above and the configuration */
 };
 
@@ -125,8 +130,13 @@ int vw_render_shared(const struct vw_compiled *c, struct vw_ruleset *ret);
 int vw_render_class(const struct vw_compiled *c, const struct vw_class *k, struct vw_ruleset *ret);
 int vw_render_wall(const struct vw_compiled *c, const struct vw_wall *w, struct vw_ruleset *ret);
 
-/* Names of a wall's sets: kind 'f' live flows, 'd' denied, 'o' its own addresses (where several).
- */
+/* Only the wall's maps of learnt addresses. */
+int vw_render_learnt(const struct vw_wall *w, struct vw_ruleset *ret);
+/* The NFLOG group of DNS answers: beside that of refusals. */
+uint16_t vw_dns_group(const struct vw_config *cfg);
+
+/* Names of a wall's sets: kind 'f' live flows, 'd' denied, 'o' its own addresses (where several),
+ * 'q' learnt addresses. */
 void vw_wall_set_name(unsigned ifindex, char kind, int family, char ret[static VW_NAME_LEN]);
 
 /* A denied set's key: code, saddr, daddr, proto, sport, dport of the refused packet; without ports:
@@ -148,7 +158,7 @@ int vw_tuple_decode(const uint8_t *key, size_t klen, struct vw_tuple *ret);
 #define VW_OPENED_OUT_MS \
 	60000 /* the container opened it; also: a flow of one packet lives so long */
 #define VW_OPENED_IN_MS 64000 /* the peer opened it */
-enum { VW_LIVE_FRAGMENT = 44, VW_LIVE_CLOSING = 254, VW_LIVE_REJECTED = 255 };
+enum { VW_LIVE_FRAGMENT = 44, VW_LIVE_ASKED = 253, VW_LIVE_CLOSING = 254, VW_LIVE_REJECTED = 255 };
 struct vw_live {
 	struct vw_addr own, peer;
 	uint8_t proto;

@@ -66,7 +66,7 @@ enum vw_entity {
 const char *vw_entity_str(enum vw_entity e);
 int vw_entity_parse(const char *s); /* -EINVAL */
 
-enum vw_peer_kind { VW_PEER_MATCH, VW_PEER_CIDR, VW_PEER_ENTITY };
+enum vw_peer_kind { VW_PEER_MATCH, VW_PEER_CIDR, VW_PEER_ENTITY, VW_PEER_FQDN };
 
 struct vw_peer {
 	enum vw_peer_kind kind;
@@ -74,6 +74,7 @@ struct vw_peer {
 	struct vw_prefix cidr; /* VW_PEER_CIDR */
 	VW_VEC(struct vw_prefix) except;
 	enum vw_entity entity; /* VW_PEER_ENTITY */
+	char *fqdn; /* VW_PEER_FQDN: a name, or "*." and a name */
 	struct vw_pos pos;
 };
 
@@ -153,6 +154,14 @@ bool vw_match_matches(const struct vw_match *m, const struct vw_world *world,
 		      const struct vw_workload *w, const struct vw_iface *iface);
 /* image glob: "*" matches any run of characters. */
 bool vw_glob(const char *pattern, const char *s);
+#define VW_FQDN_LEN 254 /* of a domain name as text, with NUL (RFC 1035 2.3.4) */
+/* The domain name in lower case without the dot at its end; pattern: "*." may stand before it.
+ * -EINVAL with *ret_why a literal that says what is wrong. (core/fqdn.c) */
+int vw_fqdn_normal(const char *s, bool pattern, char ret[static VW_FQDN_LEN], const char **ret_why);
+/* Both normal. "*.x" fits every name below x, not x itself. */
+bool vw_fqdn_fits(const char *pattern, const char *name);
+/* Every name that fits b fits a. */
+bool vw_fqdn_covers(const char *a, const char *b);
 /* Appends a canonical text of the predicate to a growing string: equal texts, equal meaning. */
 int vw_peer_key(const struct vw_peer *p, char **buf, size_t *len, size_t *cap);
 /* A warning for each place that names an image list which the world has not. */

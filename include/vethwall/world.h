@@ -22,6 +22,8 @@
 #define VW_IMAGE_ENTRIES_MAX 65536 /* per list */
 #define VW_IMAGE_REF_MAX 1024 /* bytes of an image as somebody names it */
 #define VW_IMAGE_KEY_MAX (VW_IMAGE_REF_MAX + sizeof(":latest"))
+#define VW_LEARNT_MAX 65536 /* names resolved, all walls together */
+#define VW_LEARNT_WALL_MAX 512 /* of one wall */
 #define VW_NAME_MAX 253 /* bytes of a workload, service, namespace or policy name */
 
 struct vw_label {
@@ -83,6 +85,17 @@ struct vw_owner {
 	uint32_t workload, iface;
 };
 
+/* What a workload was told by a resolver: name is at addr. Past its time it has lapsed: it opens
+ * nothing any more, but the flows that it opened may go on. */
+struct vw_learnt {
+	unsigned ifindex; /* of the wall that the answer passed */
+	struct vw_addr addr;
+	char *name; /* as vw_fqdn_normal() has it */
+	bool lapsed;
+	int64_t until_ms; /* when that changes, and a lapsed one is forgotten: see
+			     vw_learnt_expire() */
+};
+
 /* Change workloads' addresses by vw_world_put only: it keeps the index of owners. */
 struct vw_world {
 	VW_VEC(struct vw_workload) workloads; /* sorted by id */
@@ -92,6 +105,7 @@ struct vw_world {
 	VW_VEC(struct vw_addr) host; /* addresses of the node, sorted, loopback left out */
 	VW_VEC(struct vw_addr) dns; /* resolvers of the workloads */
 	VW_VEC(struct vw_image_list) image_lists; /* those that could be read */
+	VW_VEC(struct vw_learnt) learnt; /* sorted by ifindex, address, name */
 };
 
 void vw_labels_done(struct vw_labels *l);
@@ -141,5 +155,24 @@ int vw_image_lists_copy(const struct vw_world *from, struct vw_world *ret);
 /* Whether the list has the workload's image, by its id or by its name. A list that is not there
  * has none, and an image of which nothing is known is in none. */
 bool vw_image_in_list(const struct vw_world *world, const char *name, const struct vw_workload *w);
+
+/* Whether a DNS answer may open the address at all: it is the world outside, and neither private
+ * nor otherwise special. (core/learnt.c, as what follows) */
+bool vw_learnt_openable(const struct vw_world *world, const struct vw_addr *a);
+/* Notes an answer, or that it came again: until_ms moves on, never back. ret_news: a name that was
+ * not there, or had lapsed. -ENOSPC: a bound is reached. */
+int vw_learnt_put(struct vw_world *world, const struct vw_learnt *l, bool *ret_news);
+/* What is past until_ms lapses and is kept for keep_ms more. True: something lapsed or went.
+ * *ret_next: when to come again, INT64_MAX when nothing is there. */
+bool vw_learnt_expire(struct vw_world *world, int64_t now_ms, int64_t keep_ms, int64_t *ret_next);
+/* Forgets all that belongs to the wall; true when something did. */
+bool vw_learnt_forget(struct vw_world *world, unsigned ifindex);
+/* Index of the first entry of the wall, at this address or behind it. */
+size_t vw_learnt_first(const struct vw_world *world, unsigned ifindex, const struct vw_addr *a);
+/* Whether the wall knows a name at the address that fits the pattern. */
+bool vw_learnt_fits(const struct vw_world *world, unsigned ifindex, const struct vw_addr *a,
+		    const char *pattern, bool lapsed_too);
+void vw_learnt_done(struct vw_world *world);
+int vw_learnt_copy(const struct vw_world *from, struct vw_world *ret);
 
 #endif

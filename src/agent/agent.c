@@ -182,6 +182,8 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = open_links(a, d);
 	if (!r)
+		r = vw_agent_learn_init(a);
+	if (!r)
 		r = vw_denied_open(a->loop, a->nft, a->s, namer, a, &a->denied, d);
 	if (!r)
 		r = open_control(a, d);
@@ -198,6 +200,7 @@ static void stop(struct vw_agent *a)
 	vw_agent_images_done(a);
 	vw_runtime_free(&a->runtime);
 	vw_denied_free(&a->denied);
+	vw_agent_learn_done(a);
 	vw_rejudge_done(&a->rejudge);
 	vw_links_free(&a->links);
 	vw_nft_free(&a->nft);

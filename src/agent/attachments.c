@@ -302,6 +302,7 @@ static bool link_gone(struct vw_agent *a, unsigned ifindex)
 {
 	bool news = vw_attach_gone(&a->world, ifindex);
 
+	news |= vw_learnt_forget(&a->world, ifindex);
 	return news || held_find(a, ifindex) || vw_agent_wall(a, ifindex);
 }
 
@@ -326,6 +327,7 @@ void vw_agent_on_link(enum vw_link_event ev, const struct vw_link *l, void *agen
 	case VW_LINK_RESYNC:
 		vw_warn("link events were lost: everything was read anew");
 		vw_agent_attach_all(a);
+		vw_agent_learn_prune(a);
 		news = true;
 		break;
 	}

@@ -80,6 +80,19 @@ static int wall_new(const struct vw_compiled *now, const struct vw_wall *w, size
 	return vw_render_wall(now, w, &ret->want);
 }
 
+/* Walls that differ in what they resolved alone: elements of their own maps. */
+static int learnt_between(const struct vw_wall *old, const struct vw_wall *now,
+			  struct vw_change *ret)
+{
+	int r;
+
+	if (vw_elems_equal(&old->learnt[0], &now->learnt[0]) &&
+	    vw_elems_equal(&old->learnt[1], &now->learnt[1]))
+		return 0;
+	r = vw_render_learnt(old, &ret->have);
+	return r < 0 ? r : vw_render_learnt(now, &ret->want);
+}
+
 static int walls_between(const struct vw_compiled *old, const struct vw_compiled *now,
 			 struct vw_change *ret)
 {
@@ -93,8 +106,12 @@ static int walls_between(const struct vw_compiled *old, const struct vw_compiled
 		if (a && b && a->ifindex == b->ifindex) {
 			i++;
 			j++;
-			if (a->spec == b->spec)
+			if (a->spec == b->spec) {
+				r = learnt_between(a, b, ret);
+				if (r < 0)
+					return r;
 				continue;
+			}
 			r = vw_render_wall(old, a, &ret->have);
 			if (!r)
 				r = vw_render_wall(now, b, &ret->want);

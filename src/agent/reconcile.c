@@ -281,6 +281,7 @@ static int bring(struct vw_agent *a, struct vw_compiled *now)
 		trouble(a, "commit", r, &d);
 	}
 	report_walls(a);
+	vw_agent_learn_update(a);
 	if (ops >= TRIM_OPS)
 		malloc_trim(0);
 	return r;

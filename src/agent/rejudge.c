@@ -202,6 +202,26 @@ static bool wall_changed(const struct vw_wall *a, const struct vw_wall *b)
 	return false;
 }
 
+/* An address behind a name is no more, or is another to policy. */
+static bool recalled_lost(const struct vw_wall *old, const struct vw_wall *now)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		const struct vw_set *was = &old->recalled[v6], *is = &now->recalled[v6];
+		size_t stride = vw_set_stride(was);
+
+		if (vw_elems_equal(was, is))
+			continue;
+		for (size_t i = 0; i < was->elems.n; i++) {
+			const uint8_t *e = was->elems.v + i * stride;
+			const uint8_t *f = is->elems.n ? elem_of(is, e) : NULL;
+
+			if (!f || mark_of(was, e) != mark_of(is, f))
+				return true;
+		}
+	}
+	return false;
+}
+
 static int walls_by_effect(const struct vw_compiled *old, const struct vw_compiled *now,
 			   const uint8_t *effects, vw_ifindexes *soon, vw_ifindexes *later)
 {
@@ -213,7 +233,7 @@ static int walls_by_effect(const struct vw_compiled *old, const struct vw_compil
 
 		if (!was || w->kind != VW_WALL_POLICY)
 			continue;
-		if (wall_changed(was, w))
+		if (wall_changed(was, w) || recalled_lost(was, w))
 			effect = SOON;
 		if (effect & SOON)
 			r = vw_vec_push(soon, w->ifindex, QUEUE_MAX);

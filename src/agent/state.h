@@ -11,6 +11,7 @@
 #include "agent/images.h"
 #include "agent/naming.h"
 #include "agent/rejudge.h"
+#include "vethwall/capture.h"
 #include "vethwall/denied.h"
 #include "vethwall/links.h"
 #include "vethwall/log.h"
@@ -66,6 +67,17 @@ struct enforced {
 	VW_VEC(struct reported) reported; /* sorted by ifindex */
 };
 
+/* DNS answers that walls with peers by name let pass; see learn.c. */
+struct learn {
+	struct vw_capture *capture; /* NULL: not needed so far, or error */
+	struct vw_timer *apply, *expire, *save;
+	VW_VEC(char *) patterns; /* of the policies in force */
+	int64_t expire_ms; /* when the timer fires */
+	int64_t idle_until_ms; /* before that, answers wait to be applied */
+	char *error;
+	uint64_t answers, believed, unbelieved, malformed, refused, full;
+};
+
 struct vw_agent {
 	const struct vw_settings *s;
 	struct vw_loop *loop;
@@ -93,6 +105,7 @@ struct vw_agent {
 	struct enforced enforced;
 	struct vw_naming naming;
 	struct vw_rejudge rejudge;
+	struct learn learn;
 };
 
 /* reconcile.c */
@@ -134,6 +147,20 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 extern const struct vw_control_cmd vw_agent_requests[];
 /* Re-reads the policies and enforces them; SIGHUP and the request of that name. */
 json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_control_peer *peer);
+
+/* learn.c */
+/* Timers, and what an agent before this one had learnt. */
+int vw_agent_learn_init(struct vw_agent *a);
+void vw_agent_learn_done(struct vw_agent *a);
+/* After a commit: listens if some wall has peers by name. */
+void vw_agent_learn_update(struct vw_agent *a);
+/* Forgets what belongs to links that are gone. */
+void vw_agent_learn_prune(struct vw_agent *a);
+json_t *vw_agent_learn_json(const struct vw_agent *a);
+/* learn_file.c: keeps world.learnt over a restart. */
+int vw_learnt_save(const struct vw_world *world, const char *run_dir);
+/* -ESTALE: of another boot or network namespace. */
+int vw_learnt_load(struct vw_world *world, const char *run_dir);
 
 /* privileges.c */
 /* Capabilities of this process: -EPERM with words on which one is missing and what needs it. */

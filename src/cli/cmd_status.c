@@ -99,6 +99,19 @@ static void print_head(const json_t *j)
 		       num(error, "failures"), str(error, "time"));
 }
 
+static void print_dns(const json_t *d)
+{
+	const char *error = json_string_value(json_object_get(d, "error"));
+
+	if (error)
+		printf("dns       names open nothing new: %s\n", error);
+	else if (json_is_true(json_object_get(d, "listening")))
+		printf("dns       %lld answers taken, %lld names in force; not believed: %lld "
+		       "answers, %lld addresses\n",
+		       num(d, "believed"), num(d, "names"), num(d, "unbelieved"),
+		       num(d, "refused_addresses"));
+}
+
 static void print_denied(const json_t *d)
 {
 	printf("denied    %lld packets in %lld records", num(d, "packets"), num(d, "records"));
@@ -158,6 +171,7 @@ static void print_text(const json_t *j)
 
 	print_head(j);
 	print_denied(json_object_get(j, "denied"));
+	print_dns(json_object_get(j, "dns"));
 	printf("workloads %lld: %lld interfaces enforced, %lld not enforced; %lld workloads not "
 	       "enforceable; %lld veths held\n\n",
 	       num(counts, "workloads"), num(counts, "enforced"), num(counts, "not_enforced"),

@@ -107,7 +107,7 @@ void vw_native_match_read(struct vw_rd *rd, const struct vw_native_match *raw, s
 
 struct raw_peer {
 	struct vw_native_match match;
-	vw_node cidr, except, entity, entities;
+	vw_node cidr, except, entity, entities, fqdn;
 };
 
 #define PEER(name, member)                                             \
@@ -128,6 +128,7 @@ static const struct vw_field peer_fields[] = {
 	PEER("except", except),
 	PEER("entity", entity),
 	PEER("entities", entities),
+	PEER("fqdn", fqdn),
 };
 
 static void push_peer(struct vw_rd *rd, vw_node n, struct vw_peer *peer, struct vw_rule *rule)
@@ -213,6 +214,24 @@ static void read_cidr(struct vw_rd *rd, vw_node n, const struct raw_peer *raw, s
 	push_peer(rd, n, &peer, rule);
 }
 
+static void read_fqdn(struct vw_rd *rd, vw_node n, struct vw_rule *rule)
+{
+	_cleanup_(vw_peer_done) struct vw_peer peer = {.kind = VW_PEER_FQDN,
+						       .pos = vw_rd_pos(rd, n)};
+	const char *s = vw_rd_text(rd, n, "fqdn"), *why;
+	char name[VW_FQDN_LEN];
+
+	if (!s)
+		return;
+	if (vw_fqdn_normal(s, true, name, &why)) {
+		vw_rd_error(rd, n, "fqdn: found \"%.80s\": %s", s, why);
+		return;
+	}
+	peer.fqdn = strdup(name);
+	if (vw_rd_ok(rd, n, peer.fqdn ? 0 : -ENOMEM))
+		push_peer(rd, n, &peer, rule);
+}
+
 static void read_match(struct vw_rd *rd, vw_node n, const struct raw_peer *raw,
 		       const char *namespace_, struct vw_rule *rule)
 {
@@ -238,7 +257,8 @@ static unsigned kinds_in(const struct raw_peer *raw)
 	bool match = m->service || m->selector || m->namespace_ || m->namespaceSelector ||
 		     m->network || m->project || m->image || m->imageIn || m->imageNotIn;
 
-	return match + (raw->cidr != NULL) + (raw->entity != NULL) + (raw->entities != NULL);
+	return match + (raw->cidr != NULL) + (raw->entity != NULL) + (raw->entities != NULL) +
+	       (raw->fqdn != NULL);
 }
 
 static void read_peer(struct vw_rd *rd, vw_node n, const char *namespace_, struct vw_rule *rule)
@@ -258,16 +278,19 @@ static void read_peer(struct vw_rd *rd, vw_node n, const char *namespace_, struc
 		vw_rd_error(rd, raw.except, "except: found without a cidr beside it");
 	else if (kinds_in(&raw) != 1)
 		vw_rd_error(rd, n,
-			    kinds_in(&raw) ? "cidr, entity, entities and workload fields cannot "
-					     "stand in one peer: expected "
-					     "one entry of the list for each"
-					   : "found an empty peer, expected service, selector, "
-					     "namespace, network, cidr, "
-					     "entity or the like");
+			    kinds_in(&raw)
+				    ? "cidr, entity, entities, fqdn and workload fields cannot "
+				      "stand in one peer: expected "
+				      "one entry of the list for each"
+				    : "found an empty peer, expected service, selector, "
+				      "namespace, network, cidr, "
+				      "entity, fqdn or the like");
 	else if (raw.cidr)
 		read_cidr(rd, n, &raw, rule);
 	else if (raw.entity)
 		read_entity(rd, raw.entity, rule);
+	else if (raw.fqdn)
+		read_fqdn(rd, raw.fqdn, rule);
 	else if (!raw.entities)
 		read_match(rd, n, &raw, namespace_, rule);
 	else if (vw_rd_is_list(rd, raw.entities, "entities"))
@@ -347,6 +370,33 @@ static void read_action(struct vw_rd *rd, vw_node n, const struct raw_rule *raw,
 }
 _Static_assert(VW_ALLOW == 0 && VW_DENY == 1 && VW_PASS == 2, "the order of the words above");
 
+/* A name opens what the workload itself resolved, so it can only stand where it sends, and only
+ * allow: what a name is not resolved to says nothing that a deny could rest on. */
+static void check_fqdn(struct vw_rd *rd, enum vw_direction dir, unsigned flags,
+		       const struct vw_rule *rule)
+{
+	const char *where = NULL;
+
+	if (dir == VW_INGRESS)
+		where = "ingress rules";
+	else if (rule->action != VW_ALLOW)
+		where = "rules that deny or pass";
+	else if (flags & VW_NATIVE_ACTIONS && !(flags & VW_NATIVE_PASS))
+		where = "a BaselinePolicy";
+	if (!where)
+		return;
+	vw_vec_foreach (p, &rule->peers) {
+		const struct vw_yaml_node at = {.line = p->pos.line, .col = p->pos.col};
+
+		if (p->kind == VW_PEER_FQDN)
+			vw_rd_error(
+				rd, &at,
+				"fqdn: found in %s, expected only in egress rules that allow, of "
+				"a ServicePolicy or GuardrailPolicy",
+				where);
+	}
+}
+
 static void read_rule(struct vw_rd *rd, vw_node n, enum vw_direction dir, unsigned flags,
 		      const char *namespace_, struct vw_rule *rule)
 {
@@ -371,6 +421,7 @@ static void read_rule(struct vw_rd *rd, vw_node n, enum vw_direction dir, unsign
 	if (is_full_list(rd, raw.peers, side, "anyone"))
 		vw_vec_foreach (p, &raw.peers->items)
 			read_peer(rd, p, namespace_, rule);
+	check_fqdn(rd, dir, flags, rule);
 	read_ports(rd, raw.ports, rule);
 }
 

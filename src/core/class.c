@@ -46,6 +46,7 @@ static int gather(struct cbuild *b, const struct flat_set *flats, const struct i
 		const struct flat_policy *p = &flats->policies.v[*i];
 
 		b->named |= p->named[b->ctx.dir];
+		b->out->fqdn |= p->fqdn[b->ctx.dir];
 		for (size_t k = 0; k < p->n[b->ctx.dir] && !r; k++)
 			r = vw_vec_push(&b->rules, &flats->rules.v[p->first[b->ctx.dir] + k],
 					ID_MAX);

@@ -19,6 +19,7 @@ struct flat_policy {
 	size_t first[_VW_DIRECTION_MAX], n[_VW_DIRECTION_MAX]; /* in flats */
 	uint64_t hash; /* of kind, namespace and name */
 	bool named[_VW_DIRECTION_MAX]; /* some rule names a port */
+	bool fqdn[_VW_DIRECTION_MAX]; /* some rule has a peer by domain name */
 };
 
 struct flat_set {

@@ -51,6 +51,7 @@ struct comp {
 	const struct vw_iface *iface;
 	uint32_t *slots; /* class by name hash */
 	size_t n_slots;
+	bool any_fqdn; /* some class has peers by domain name */
 	struct vw_compiled *out;
 	struct vw_diag *d;
 };
@@ -235,6 +236,7 @@ static int class_of(struct comp *c, enum vw_direction dir, char ret[static VW_NA
 	r = class_build(c->set, &c->flats, &c->ids, &c->chosen, dir, named, deny, &k);
 	if (!r)
 		r = vw_vec_push(&c->out->classes, k, CLASSES_MAX);
+	c->any_fqdn |= k.fqdn;
 	if (r)
 		class_done(&k);
 	else
@@ -249,11 +251,12 @@ static int by_ip(const void *a, const void *b)
 	return vw_addr_cmp(a, b);
 }
 
-static bool class_notes(const struct vw_compiled *c, const char *name)
+/* What of its classes shows in the wall's own rules. */
+static uint32_t class_traits(const struct vw_compiled *c, const char *name)
 {
 	const struct vw_class *k = vw_compiled_class(c, name);
 
-	return k && k->notes;
+	return k ? k->notes | k->fqdn << 1 : 0;
 }
 
 /* Everything that the wall's rules are made from: what has the same spec is not rendered again. */
@@ -270,8 +273,8 @@ static uint64_t wall_spec(const struct vw_compiled *c, const struct vw_wall *w)
 			   cfg->closing_ms,
 			   cfg->nflog_group,
 			   cfg->snaplen,
-			   class_notes(c, w->out_class),
-			   class_notes(c, w->in_class)};
+			   class_traits(c, w->out_class),
+			   class_traits(c, w->in_class)};
 	uint64_t h = vw_hash(head, sizeof(head), 11);
 
 	h = vw_hash(w->dev, strlen(w->dev), h);
@@ -293,12 +296,72 @@ static int copy_ips(struct vw_wall *w, const struct vw_iface *i)
 	return 0;
 }
 
+static void wall_done(struct vw_wall *w)
+{
+	free(w->ips);
+	for (int i = 0; i < 2; i++) {
+		vw_set_done(&w->learnt[i]);
+		vw_set_done(&w->recalled[i]);
+	}
+}
+
 static int push_wall(struct comp *c, struct vw_wall *w)
 {
 	int r = vw_vec_push(&c->out->walls, *w, VW_WORKLOADS_MAX * 4);
+
 	if (r)
-		free(w->ips);
+		wall_done(w);
 	return r;
+}
+
+static size_t learnt_of(const struct id_table *t, unsigned ifindex)
+{
+	size_t lo = 0, hi = t->learnt.n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (t->learnt.v[mid].ifindex < ifindex)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* The wall's own view of the world outside. The entries are sorted by address, and so the maps. */
+static int put_learnt(struct comp *c, struct vw_wall *w)
+{
+	const struct id_table *t = &c->ids;
+	char name[VW_NAME_LEN];
+	int r = 0;
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		enum vw_ftype type = v6 ? VW_F_IP6 : VW_F_IP4;
+
+		vw_wall_set_name(w->ifindex, 'q', v6 ? 6 : 4, name);
+		map_init(&w->learnt[v6], name, 0, type, false);
+		map_init(&w->recalled[v6], "", 0, type, false);
+	}
+	for (size_t i = learnt_of(t, w->ifindex);
+	     i < t->learnt.n && t->learnt.v[i].ifindex == w->ifindex && !r; i++) {
+		const struct id_learnt *l = &t->learnt.v[i];
+		int v6 = l->addr.family == 6;
+
+		r = put_addr(&w->recalled[v6], &l->addr, NULL, t->ids.v[l->recalled].number);
+		if (!r && l->id != UINT32_MAX)
+			r = put_addr(&w->learnt[v6], &l->addr, NULL, t->ids.v[l->id].number);
+	}
+	return r;
+}
+
+/* Of the class just named: they are sorted by name only when all are there. */
+static bool is_fqdn(const struct comp *c, const char *class)
+{
+	vw_vec_foreach (k, &c->out->classes)
+		if (!strcmp(k->name, class))
+			return k->fqdn;
+	return false;
 }
 
 static int add_wall(struct comp *c, const struct vw_workload *w, const struct vw_iface *i)
@@ -314,7 +377,13 @@ static int add_wall(struct comp *c, const struct vw_workload *w, const struct vw
 		r = class_of(c, VW_INGRESS, wall.in_class);
 	if (!r)
 		r = copy_ips(&wall, i);
-	return r ? r : push_wall(c, &wall);
+	if (!r && c->any_fqdn && is_fqdn(c, wall.out_class))
+		r = put_learnt(c, &wall);
+	if (r) {
+		wall_done(&wall);
+		return r;
+	}
+	return push_wall(c, &wall);
 }
 
 static int by_ifindex(const void *pa, const void *pb)
@@ -348,7 +417,7 @@ static void drop_twins(struct comp *c)
 				    w->dev, w->ifindex);
 			last->kind = VW_WALL_HOLD;
 		}
-		free(w->ips);
+		wall_done(w);
 	}
 	o->walls.n = keep;
 }
@@ -427,7 +496,7 @@ void vw_compiled_done(struct vw_compiled *c)
 	vw_vec_foreach (k, &c->classes)
 		class_done(k);
 	vw_vec_foreach (w, &c->walls)
-		free(w->ips);
+		wall_done(w);
 	vw_vec_foreach (r, &c->rules) {
 		free(r->policy);
 		free(r->rule);

@@ -88,6 +88,8 @@ static bool peer_covers(const struct vw_peer *a, const struct vw_peer *b)
 		return true;
 	if (a->kind == VW_PEER_ENTITY && a->entity == VW_ENTITY_CLUSTER && b->kind == VW_PEER_MATCH)
 		return true;
+	if (a->kind == VW_PEER_ENTITY && a->entity == VW_ENTITY_WORLD && b->kind == VW_PEER_FQDN)
+		return true;
 	if (a->kind != b->kind)
 		return false;
 	switch (a->kind) {
@@ -97,6 +99,8 @@ static bool peer_covers(const struct vw_peer *a, const struct vw_peer *b)
 		return block_covers(a, b);
 	case VW_PEER_ENTITY:
 		return a->entity == b->entity;
+	case VW_PEER_FQDN:
+		return vw_fqdn_covers(a->fqdn, b->fqdn);
 	}
 	return false;
 }

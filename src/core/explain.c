@@ -268,5 +268,8 @@ void vw_peer_str(const struct vw_peer *p, char *buf, size_t size)
 	case VW_PEER_ENTITY:
 		say(&w, "%s", vw_entity_str(p->entity));
 		break;
+	case VW_PEER_FQDN:
+		say(&w, "fqdn %s", p->fqdn);
+		break;
 	}
 }

@@ -70,6 +70,8 @@ static int flatten(struct flat_set *f, const struct id_table *ids, const struct 
 
 		vw_vec_foreach (port, &rule->ports)
 			ret->named[dir] |= port->name != NULL;
+		vw_vec_foreach (peer, &rule->peers)
+			ret->fqdn[dir] |= peer->kind == VW_PEER_FQDN;
 		if (!r)
 			r = flatten_part(f, ids, p, rule, no, false);
 		if (!r)

@@ -450,59 +450,55 @@ static int add_ranges(struct builder *b)
 	return r ? r : drop_base(b->t);
 }
 
-/* --- numbers, published ports, postings --- */
+/* --- addresses behind names --- */
 
-static uint32_t fold(uint64_t sig)
+static bool has_fqdn(const struct id_table *t)
 {
-	uint32_t n = (uint32_t)(sig ^ sig >> 30 ^ sig >> 60) & 0x3fffffff;
-
-	return n ? n : 1;
+	vw_vec_foreach (p, &t->preds)
+		if ((*p)->kind == VW_PEER_FQDN)
+			return true;
+	return false;
 }
 
-struct numbering {
-	uint64_t sig;
-	uint32_t *number;
-};
-
-static int by_sig(const void *pa, const void *pb)
+/* All entries of one wall and address are one learnt address. */
+static int add_learnt(struct builder *b, const struct vw_learnt *l, bool in_force)
 {
-	const struct numbering *a = pa, *b = pb;
-	uint32_t fa = fold(a->sig), fb = fold(b->sig);
+	struct vw_end end = {.addr = l->addr};
+	struct vw_known_end known = vw_end_resolve(b->world, &end);
+	struct id_learnt e = {.ifindex = l->ifindex, .addr = l->addr, .id = UINT32_MAX};
+	int r = 0;
 
-	if (fa != fb)
-		return fa < fb ? -1 : 1;
-	return a->sig < b->sig ? -1 : a->sig > b->sig;
+	known.asker = l->ifindex;
+	if (in_force)
+		r = identify(b, &known, &e.id);
+	known.lapsed_too = true;
+	if (!r)
+		r = identify(b, &known, &e.recalled);
+	return r ? r : vw_vec_push(&b->t->learnt, e, VW_LEARNT_MAX);
 }
 
-/* Numbers come from signatures, so that they survive a restart; two that fold alike are told apart
- * by their order. */
-static int number_all(struct id_table *t)
+static int add_learnts(struct builder *b)
 {
-	size_t n = t->ids.n + t->pubs.n;
-	_cleanup_free_ struct numbering *v = calloc(n + 1, sizeof(*v));
-	uint32_t last = 0;
+	const struct vw_learnt *v = b->world->learnt.v;
+	size_t n = b->world->learnt.n;
+	int r = 0;
 
-	if (!v)
-		return -ENOMEM;
-	for (size_t i = 0; i < t->ids.n; i++)
-		v[i] = (struct numbering){t->ids.v[i].sig, &t->ids.v[i].number};
-	for (size_t i = 0; i < t->pubs.n; i++) {
-		struct id_pub *p = &t->pubs.v[i];
-		uint64_t h = t->ids.v[p->target].sig + 0xc2b2ae3d27d4eb4fu;
+	if (!n || !has_fqdn(b->t))
+		return 0;
+	for (size_t i = 0, j; i < n && !r; i = j) {
+		bool in_force = false;
 
-		h = vw_hash(&p->proto, 1, h);
-		h = vw_hash(&p->host_port, 2, h);
-		h = vw_hash(&p->port, 2, h);
-		v[t->ids.n + i] = (struct numbering){vw_hash(p->host.b, 16, h), &p->number};
+		for (j = i;
+		     j < n && v[j].ifindex == v[i].ifindex && vw_addr_eq(&v[j].addr, &v[i].addr);
+		     j++)
+			in_force |= !v[j].lapsed;
+		if (vw_learnt_openable(b->world, &v[i].addr))
+			r = add_learnt(b, &v[i], in_force);
 	}
-	qsort(v, n, sizeof(*v), by_sig);
-	for (size_t i = 0; i < n; i++) {
-		uint32_t want = fold(v[i].sig);
-
-		last = *v[i].number = want > last ? want : last + 1;
-	}
-	return last < 0x40000000 ? 0 : -E2BIG;
+	return r;
 }
+
+/* --- published ports --- */
 
 static const struct vw_iface *first_with(const struct vw_workload *w, uint8_t family,
 					 const struct vw_addr **ret)
@@ -598,17 +594,6 @@ static int add_pubs(struct builder *b, struct vw_diag *d)
 	return r;
 }
 
-static int add_postings(struct id_table *t)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; i < t->ids.n; i++)
-		vw_vec_foreach (p, &t->ids.v[i].preds.list)
-			if (!r)
-				r = vw_vec_push(&t->postings.v[*p].list, i, ID_MAX);
-	return r;
-}
-
 static int index_preds(struct builder *b)
 {
 	int r = 0;
@@ -639,11 +624,13 @@ int id_table_build(const struct vw_policyset *set, const struct vw_world *world,
 	if (!r)
 		r = add_ranges(&b);
 	if (!r)
+		r = add_learnts(&b);
+	if (!r)
 		r = add_pubs(&b, d);
 	if (!r)
-		r = number_all(&t);
+		r = id_table_number(&t);
 	if (!r)
-		r = add_postings(&t);
+		r = id_table_post(&t);
 	vw_vec_done(&b.names.list);
 	vw_vec_done(&b.index.list);
 	vw_vec_done(&b.plain.list);
@@ -673,6 +660,7 @@ void id_table_done(struct id_table *t)
 	vw_vec_done(&t->exact);
 	vw_vec_done(&t->ranges);
 	vw_vec_done(&t->pubs);
+	vw_vec_done(&t->learnt);
 	free(t->slots);
 	*t = (struct id_table){0};
 }

@@ -40,6 +40,14 @@ struct id_pub {
 	uint32_t number; /* of the published endpoint itself */
 };
 
+/* An address behind names that a wall resolved: its identity with names in force (UINT32_MAX: none
+ * is), and with those that have lapsed. */
+struct id_learnt {
+	unsigned ifindex;
+	struct vw_addr addr;
+	uint32_t id, recalled;
+};
+
 struct id_table {
 	VW_VEC(const struct vw_peer *) preds;
 	VW_VEC(uint64_t) pred_hash;
@@ -48,6 +56,7 @@ struct id_table {
 	VW_VEC(struct id_exact) exact; /* sorted by address */
 	VW_VEC(struct id_range) ranges; /* sorted, disjoint; what is not in one is base */
 	VW_VEC(struct id_pub) pubs;
+	VW_VEC(struct id_learnt) learnt; /* sorted by ifindex, address */
 	uint32_t base4, base6; /* indices */
 	uint32_t *slots; /* predicate by key hash */
 	size_t n_slots;
@@ -56,6 +65,9 @@ struct id_table {
 int id_table_build(const struct vw_policyset *set, const struct vw_world *world,
 		   struct id_table *ret, struct vw_diag *d);
 void id_table_done(struct id_table *t);
+/* The last steps of building, identity_number.c. */
+int id_table_number(struct id_table *t);
+int id_table_post(struct id_table *t);
 /* Index of the predicate; it was collected by id_table_build. UINT32_MAX when it was not, and when
  * there is no memory. */
 uint32_t id_pred(const struct id_table *t, const struct vw_peer *p);

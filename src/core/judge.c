@@ -42,8 +42,10 @@ static bool find(const struct vw_set *s, const uint8_t *key, uint32_t *ret)
 	return true;
 }
 
-static uint32_t identity_of(const struct vw_compiled *c, enum vw_direction dir,
-			    const struct vw_addr *peer, uint8_t proto, uint16_t port)
+/* own: what the wall alone knows of addresses, or NULL. */
+static uint32_t identity_of(const struct vw_compiled *c, const struct vw_set *own,
+			    enum vw_direction dir, const struct vw_addr *peer, uint8_t proto,
+			    uint16_t port)
 {
 	bool v4 = peer->family == 4;
 	size_t n = vw_addr_len(peer);
@@ -52,6 +54,8 @@ static uint32_t identity_of(const struct vw_compiled *c, enum vw_direction dir,
 	uint32_t id;
 
 	memcpy(key, peer->b, n);
+	if (dir == VW_EGRESS && own && find(&own[!v4], key, &id))
+		return id;
 	key[n] = proto;
 	memcpy(key + n + 4, &be, 2);
 	if (dir == VW_EGRESS && find(v4 ? &c->pub4 : &c->pub6, key, &id))
@@ -91,9 +95,9 @@ static uint32_t class_judge(const struct vw_class *k, uint32_t mark, uint8_t pro
 	return k->default_code;
 }
 
-uint32_t vw_compiled_judge(const struct vw_compiled *c, const struct vw_wall *w,
-			   enum vw_direction dir, const struct vw_addr *peer, uint8_t proto,
-			   uint16_t port)
+static uint32_t judge(const struct vw_compiled *c, const struct vw_wall *w,
+		      const struct vw_set *own, enum vw_direction dir, const struct vw_addr *peer,
+		      uint8_t proto, uint16_t port)
 {
 	const char *name = dir == VW_EGRESS ? w->out_class : w->in_class;
 	const struct vw_class *k;
@@ -105,7 +109,14 @@ uint32_t vw_compiled_judge(const struct vw_compiled *c, const struct vw_wall *w,
 	k = vw_compiled_class(c, name);
 	if (!k)
 		return VW_CODE_DENY | VW_REASON_DEFAULT | (dir == VW_EGRESS ? VW_CODE_EGRESS : 0);
-	return class_judge(k, identity_of(c, dir, peer, proto, port), proto, port);
+	return class_judge(k, identity_of(c, own, dir, peer, proto, port), proto, port);
+}
+
+uint32_t vw_compiled_judge(const struct vw_compiled *c, const struct vw_wall *w,
+			   enum vw_direction dir, const struct vw_addr *peer, uint8_t proto,
+			   uint16_t port)
+{
+	return judge(c, w, w->learnt, dir, peer, proto, port);
 }
 
 const struct vw_wall *vw_compiled_wall(const struct vw_compiled *c, unsigned ifindex)
@@ -201,7 +212,7 @@ int vw_live_decode(const uint8_t *key, size_t klen, uint64_t timeout_ms, struct 
 										: VW_INGRESS,
 		.closing = t.proto == VW_LIVE_CLOSING,
 		.flow = t.proto != VW_LIVE_CLOSING && t.proto != VW_LIVE_FRAGMENT &&
-			t.proto != VW_LIVE_REJECTED,
+			t.proto != VW_LIVE_ASKED && t.proto != VW_LIVE_REJECTED,
 	};
 	return 0;
 }
@@ -215,7 +226,8 @@ static uint32_t judge_opened(const struct vw_compiled *c, const struct vw_wall *
 		port = 8 << 8; /* echo request */
 	if (l->proto == 58)
 		port = 128 << 8;
-	return vw_compiled_judge(c, w, opened, &l->peer, l->proto, port);
+	/* what was opened behind a name goes on when the name's time has passed */
+	return judge(c, w, w->recalled, opened, &l->peer, l->proto, port);
 }
 
 uint32_t vw_compiled_judge_live(const struct vw_compiled *c, const struct vw_wall *w,

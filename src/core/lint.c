@@ -191,6 +191,8 @@ static bool peer_may_be_dns(const struct linting *l, const struct vw_rule *r,
 		return p->entity != VW_ENTITY_METADATA;
 	if (p->kind == VW_PEER_MATCH)
 		return !r->any_port; /* port 53 was written down: it is a resolver */
+	if (p->kind == VW_PEER_FQDN)
+		return false; /* a resolver that has to be resolved */
 	if (!l->world || !l->world->dns.n)
 		return true;
 	vw_vec_foreach (a, &l->world->dns)

@@ -87,6 +87,10 @@ bool vw_known_end_fits(const struct vw_peer *p, const struct vw_world *world,
 		return cidr_has(p, &k->end.addr);
 	case VW_PEER_ENTITY:
 		return entity_has(p->entity, world, k);
+	case VW_PEER_FQDN:
+		return k->asker && k->end.addr.family && !k->end.workload &&
+		       vw_learnt_fits(world, k->asker, &k->end.addr, p->fqdn, k->lapsed_too) &&
+		       vw_learnt_openable(world, &k->end.addr);
 	}
 	return false;
 }

@@ -10,6 +10,9 @@
 struct vw_known_end {
 	struct vw_end end;
 	bool ambiguous;
+	/* whose answers count for peers by name: the asking workload's wall, 0: nobody's */
+	unsigned asker;
+	bool lapsed_too;
 };
 
 struct vw_known_end vw_end_resolve(const struct vw_world *world, const struct vw_end *e);

@@ -245,6 +245,11 @@ static int put_peer(struct text *t, const struct vw_peer *p)
 		if (!r)
 			r = put(t, vw_entity_str(p->entity));
 		break;
+	case VW_PEER_FQDN:
+		r = put(t, "fqdn{");
+		if (!r)
+			r = put_quoted(t, p->fqdn);
+		break;
 	}
 	return r ? r : put(t, "}");
 }

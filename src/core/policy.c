@@ -73,6 +73,7 @@ void vw_peer_done(struct vw_peer *p)
 {
 	vw_match_done(&p->match);
 	vw_vec_done(&p->except);
+	free(p->fqdn);
 	*p = (struct vw_peer){0};
 }
 

@@ -9,6 +9,10 @@
 
 #define DENIED_MS (10 * 60 * 1000) /* the agent reads each element long before (agent/denied.c) */
 
+#define ASKED_MS 30000 /* resolvers give up earlier (BIND: resolver-query-timeout 10 s) */
+#define ANSWERS_PER_SECOND 500 /* what is over it passes, but opens nothing */
+#define ANSWER_BYTES 4096 /* the largest EDNS payload that resolvers use (RFC 6891 6.2.5) */
+
 static unsigned own_count(const struct wall *w)
 {
 	return w->f->v == 4 ? w->n4 : w->n6;
@@ -60,6 +64,27 @@ static void own_set(struct wall *w)
 		w->b.err = r;
 }
 
+/* Static, though packets lead to it: the agent judges answers, and an agent that is away takes
+ * nothing back. */
+static void learnt_set(struct wall *w)
+{
+	const struct vw_set *from = &w->w->learnt[w->f->v == 6];
+	const uint8_t fields[] = {w->f->v == 4 ? VW_F_IP4 : VW_F_IP6, VW_F_NONE};
+	struct vw_elem e;
+	struct vw_set *s;
+	char name[VW_NAME_LEN];
+	int r = 0;
+
+	vw_wall_set_name(w->w->ifindex, 'q', w->f->v, name);
+	s = nftb_set(&w->b, name, VW_SET_MAP, fields);
+	for (size_t i = 0; i < from->elems.n && s && !r; i++) {
+		vw_elem_get(from, i, &e);
+		r = vw_elem_push(s, &e, VW_LEARNT_WALL_MAX);
+	}
+	if (r)
+		w->b.err = r;
+}
+
 static void judge_rules(struct wall *w, const struct vw_compiled *c)
 {
 	const char *class = w->sent ? w->w->out_class : w->w->in_class;
@@ -71,6 +96,13 @@ static void judge_rules(struct wall *w, const struct vw_compiled *c)
 	snprintf(peer, sizeof(peer), "%s%d", w->sent ? "dst" : "src", w->f->v);
 	nftb_verdict(&w->b, NFT_JUMP, peer);
 	nftb_end(&w->b, "who is the peer");
+	if (w->sent && w->fqdn) {
+		vw_wall_set_name(w->w->ifindex, 'q', w->f->v, peer);
+		nftb_payload(&w->b, NH, w->f->daddr, w->f->len, 0);
+		nftb_lookup_map(&w->b, peer, 0, 0);
+		nftb_mark_from(&w->b, 0);
+		nftb_end(&w->b, "an address behind a name that it resolved");
+	}
 	nftb_verdict(&w->b, NFT_JUMP, class);
 	nftb_end(&w->b, "what may it");
 	nftb_mark_has(&w->b, VW_CODE_DENY);
@@ -81,6 +113,37 @@ static void judge_rules(struct wall *w, const struct vw_compiled *c)
 	nftb_mark_has(&w->b, VW_CODE_AUDIT | VW_CODE_LOG);
 	wall_go(w, NFT_JUMP, "dc");
 	nftb_end(&w->b, "passes, but is counted and logged");
+}
+
+uint16_t vw_dns_group(const struct vw_config *cfg)
+{
+	return cfg->nflog_group == UINT16_MAX ? UINT16_MAX - 1 : cfg->nflog_group + 1;
+}
+
+/* udp dport 53 update @live { <key of a question> timeout 30s } */
+static void dns_question(struct wall *w)
+{
+	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_UDP);
+	nftb_payload(&w->b, TH, 2, 2, 0);
+	nftb_u16(&w->b, 0, NFT_CMP_EQ, 53);
+	wall_flow_key(w, VW_LIVE_ASKED, PORTS);
+	nftb_dynset(&w->b, w->live, NFT_DYNSET_OP_UPDATE, 0, ASKED_MS);
+	nftb_end(&w->b, "a DNS question: an answer may come");
+}
+
+/* udp sport 53 <key of a question> @live limit rate N/second log group G+1: only what answers the
+ * container; a live flow may as well have been opened by the peer. It passes as what it is, by the
+ * rules that follow. */
+static void dns_answer(struct wall *w)
+{
+	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_UDP);
+	nftb_payload(&w->b, TH, 0, 2, 0);
+	nftb_u16(&w->b, 0, NFT_CMP_EQ, 53);
+	wall_flow_key(w, VW_LIVE_ASKED, PORTS);
+	nftb_lookup(&w->b, w->live, 0, false);
+	nftb_limit(&w->b, ANSWERS_PER_SECOND, ANSWERS_PER_SECOND);
+	nftb_log(&w->b, vw_dns_group(w->cfg), ANSWER_BYTES);
+	nftb_end(&w->b, "a DNS answer: to the agent as well");
 }
 
 static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
@@ -95,6 +158,8 @@ static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 	}
 	if (sent)
 		own_source(w);
+	if (w->fqdn)
+		sent ? dns_question(w) : dns_answer(w);
 	wall_live_rules(w);
 	if (w->f->v == 6 && !sent)
 		wall_nd_received(w);
@@ -125,6 +190,8 @@ static void family(struct wall *w, const struct vw_compiled *c, const struct fam
 	dynamic_set(w, w->denied, refused, VW_SET_COUNTER | VW_SET_LIMIT, w->cfg->denied_max,
 		    DENIED_MS);
 	own_set(w);
+	if (w->fqdn)
+		learnt_set(w);
 	w->sent = true;
 	wall_deny_chains(w);
 	if (f->v == 6)
@@ -251,12 +318,34 @@ static void hold(struct wall *w, bool sent)
 	wall_counted_drop(w, "held");
 }
 
+static void count_ips(struct wall *w)
+{
+	for (size_t i = 0; i < w->w->n_ips; i++)
+		w->w->ips[i].family == 4 ? w->n4++ : w->n6++;
+}
+
+int vw_render_learnt(const struct vw_wall *wall, struct vw_ruleset *ret)
+{
+	struct wall w = {.b.out = ret, .w = wall};
+
+	count_ips(&w);
+	w.f = &wall_family4;
+	if (w.n4)
+		learnt_set(&w);
+	w.f = &wall_family6;
+	if (w.n6)
+		learnt_set(&w);
+	return w.b.err;
+}
+
 int vw_render_wall(const struct vw_compiled *c, const struct vw_wall *wall, struct vw_ruleset *ret)
 {
 	struct wall w = {.b.out = ret, .w = wall, .cfg = &c->config, .f = &wall_family4};
 
-	for (size_t i = 0; i < wall->n_ips; i++)
-		wall->ips[i].family == 4 ? w.n4++ : w.n6++;
+	const struct vw_class *k = vw_compiled_class(c, wall->out_class);
+
+	w.fqdn = k && k->fqdn;
+	count_ips(&w);
 	if (wall->kind == VW_WALL_HOLD || !wall->n_ips) {
 		hold(&w, true);
 		hold(&w, false);

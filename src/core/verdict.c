@@ -232,6 +232,8 @@ void vw_decide(const struct vw_policyset *set, const struct vw_world *world, boo
 			     .port = port};
 	const struct vw_workload *other = q.peer.end.workload;
 
+	if (dir == VW_EGRESS && self->iface)
+		q.peer.asker = self->iface->ifindex;
 	q.receiver = dir == VW_INGRESS ? self->workload : other;
 	/* Nothing stands in front of what is no workload, nor between a workload and itself
 	 * (Kubernetes: a pod cannot be cut off from itself). */

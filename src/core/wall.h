@@ -39,6 +39,7 @@ struct wall {
 	const struct vw_config *cfg;
 	const struct family *f;
 	bool sent; /* the direction being written: what the container sends */
+	bool fqdn; /* what it resolves opens addresses to it */
 	unsigned n4, n6;
 	char live[VW_NAME_LEN], denied[VW_NAME_LEN];
 };

@@ -7,6 +7,10 @@
 
 #define REJECTED_MS 2000 /* our own reset passes our own egress hook at once */
 #define REJECTS_PER_SECOND 200
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
 
 /* update @denied { mark . saddr . daddr . proto . x . y } log group N */
 static void count_rule(struct wall *w, enum wall_tail tail, const char *what)
@@ -44,9 +48,8 @@ static void mark_is(struct wall *w, uint32_t code)
 	nftb_cmp(&w->b, 0, NFT_CMP_EQ, &code, 4);
 }
 
-static void reject_rule(struct wall *w, bool tcp)
+static void reject(struct wall *w, bool tcp, const char *what)
 {
-	wall_l4proto_is(w, tcp ? NFT_CMP_EQ : NFT_CMP_NEQ, IPPROTO_TCP);
 	nftb_limit(&w->b, REJECTS_PER_SECOND, REJECTS_PER_SECOND);
 	wall_flow_key(w, VW_LIVE_REJECTED, RAW4);
 	nftb_dynset(&w->b, w->live, NFT_DYNSET_OP_UPDATE, 0, REJECTED_MS);
@@ -54,7 +57,33 @@ static void reject_rule(struct wall *w, bool tcp)
 		nftb_reject(&w->b, NFT_REJECT_TCP_RST, 0);
 	else
 		nftb_reject(&w->b, NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
-	nftb_end(&w->b, tcp ? "refuse by reset" : "refuse by icmp");
+	nftb_end(&w->b, what);
+}
+
+/* The start of a connection to nobody known here may be ahead of the agent, which is just learning
+ * from the answer that made it: it is dropped, and the container tries again after a second (RFC
+ * 6298 2.1), where a reset would have been the end. */
+static void await_name(struct wall *w)
+{
+	const uint8_t begins = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
+	char id[VW_NAME_LEN];
+
+	snprintf(id, sizeof(id), "id%d", w->f->v);
+	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_TCP);
+	nftb_payload(&w->b, NH, w->f->daddr, w->f->len, 0);
+	nftb_lookup_map(&w->b, id, 0, 0);
+	reject(w, true, "refuse by reset: a workload or the node");
+	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_TCP);
+	nftb_payload(&w->b, TH, 13, 1, 0);
+	nftb_and(&w->b, 0, &begins, 1);
+	nftb_u8(&w->b, 0, NFT_CMP_EQ, TCP_SYN);
+	wall_drop(w, "a name for it may be on its way");
+}
+
+static void reject_rule(struct wall *w, bool tcp)
+{
+	wall_l4proto_is(w, tcp ? NFT_CMP_EQ : NFT_CMP_NEQ, IPPROTO_TCP);
+	reject(w, tcp, tcp ? "refuse by reset" : "refuse by icmp");
 }
 
 static void count_and_forget(struct wall *w)
@@ -78,6 +107,8 @@ void wall_deny_chains(struct wall *w)
 	count_and_forget(w);
 	mark_is(w, wall_code(w, VW_REASON_SPOOF));
 	wall_drop(w, "a forged sender gets no answer");
+	if (w->fqdn)
+		await_name(w);
 	reject_rule(w, true);
 	reject_rule(w, false);
 	wall_drop(w, "over the limit of answers");

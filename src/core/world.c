@@ -32,6 +32,7 @@ void vw_world_done(struct vw_world *w)
 	vw_vec_foreach (l, &w->image_lists)
 		vw_image_list_done(l);
 	vw_vec_done(&w->image_lists);
+	vw_learnt_done(w);
 }
 
 static int copy_namespaces(const struct vw_world *from, struct vw_world *n)
@@ -84,6 +85,8 @@ int vw_world_copy(const struct vw_world *from, struct vw_world *ret)
 		r = vw_vec_copy(&from->dns, &n.dns);
 	if (!r)
 		r = vw_image_lists_copy(from, &n);
+	if (!r)
+		r = vw_learnt_copy(from, &n);
 	if (r < 0)
 		return r;
 	*ret = TAKE_STRUCT(n);

@@ -25,6 +25,7 @@
 struct vw_capture {
 	pcap_t *pcap;
 	int fd;
+	uint16_t group;
 	unsigned overruns_seen; /* of libpcap's 32-bit counter */
 	uint64_t overruns;
 	vw_capture_cb cb;
@@ -117,11 +118,17 @@ int vw_capture_open(uint16_t group, size_t buffer, struct vw_capture **ret, stru
 
 	if (!c)
 		return -ENOMEM;
+	c->group = group;
 	r = start(c, group, buffer, d);
 	if (r)
 		return r;
 	*ret = TAKE_PTR(c);
 	return 0;
+}
+
+int vw_capture_at_once(struct vw_capture *c)
+{
+	return configure(c->fd, c->group, NFULA_CFG_QTHRESH, 1);
 }
 
 int vw_capture_fd(const struct vw_capture *c)

@@ -77,7 +77,8 @@ interrupted()
 {
 	local lab id pids p
 	rm -f "$LAB/child"
-	setsid bash "$0" child "$LAB/child" &
+	# whoever runs the tests may have HUP ignored (nohup), which a shell cannot undo
+	env --default-signal=HUP,TERM setsid bash "$0" child "$LAB/child" &
 	p=$!
 	wait_until "$DEADLINE" test -s "$LAB/child" || return
 	read -r lab id pids <"$LAB/child"

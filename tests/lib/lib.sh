@@ -246,6 +246,7 @@ agent_start()
 	shift 2
 	mkdir -p "$d/run" "$d/state" "$d/log"
 	[ -e "$d/vethwall.yaml" ] || echo '{}' >"$d/vethwall.yaml"
+	rm -f "$d/agent.out" # of an agent before: its "ready" is not ours
 	bg "$a/agent" "$n" "$VETHWALL" run --config "$d/vethwall.yaml" --run-dir "$d/run" \
 		--state-dir "$d/state" --log-dir "$d/log" "$@"
 	AGENT_PID[$a]=$!

@@ -71,6 +71,9 @@ static const char *const g_cidrs[] = {
 	"fd77::/64",   "fd77::/120",  "fd77::1/128",  "2001:db8::/32", "128.0.0.0/1",
 };
 
+static const char *const g_names[] = {"x.test", "a.x.test", "b.x.test", "y.test"};
+static const char *const g_patterns[] = {"x.test", "*.x.test", "a.x.test", "y.test"};
+
 G struct vw_addr g_own(struct gen *g, int family)
 {
 	return m_addr(g_addrs[family == 4 ? g_below(g, G_OWN4) : G_OWN6 + g_below(g, 4)]);
@@ -135,6 +138,20 @@ G void g_host(struct vw_world *world, const char *s)
 	assert_int_equal(vw_world_add_host(world, &a), 0);
 }
 
+/* Answers that a wall has seen, also such as must not count. */
+G void g_learnt(struct gen *g, struct vw_world *world, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct vw_learnt l = {.ifindex = 1 + g_below(g, 8),
+				      .addr = m_addr(G_PICK(g, g_addrs)),
+				      .name = (char *)G_PICK(g, g_names),
+				      .lapsed = g_chance(g, 25)};
+		bool news;
+
+		assert_int_equal(vw_learnt_put(world, &l, &news), 0);
+	}
+}
+
 G struct vw_world g_world(struct gen *g)
 {
 	static const char *const hosts[] = {"10.0.0.1", "192.0.2.1", "fd77::1"};
@@ -160,6 +177,7 @@ G struct vw_world g_world(struct gen *g)
 	for (size_t i = 0; i < VW_ARRAY_SIZE(dns); i++)
 		if (g_chance(g, 40))
 			assert_int_equal(vw_vec_push(&world.dns, m_addr(dns[i]), 8), 0);
+	g_learnt(g, &world, g_below(g, 30));
 	return world;
 }
 
@@ -205,8 +223,10 @@ G struct vw_match g_match(struct gen *g)
 
 G struct vw_peer g_peer(struct gen *g)
 {
-	struct vw_peer p = {.kind = (enum vw_peer_kind)g_below(g, 3)};
+	struct vw_peer p = {.kind = (enum vw_peer_kind)g_below(g, 4)};
 
+	if (p.kind == VW_PEER_FQDN)
+		p.fqdn = m_text(G_PICK(g, g_patterns));
 	if (p.kind == VW_PEER_MATCH)
 		p.match = g_match(g);
 	if (p.kind == VW_PEER_ENTITY)

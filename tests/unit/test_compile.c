@@ -302,7 +302,9 @@ static void assert_same(uint64_t seed, const struct vw_compiled *a, const struct
 	for (size_t i = 0; same && i < a->classes.n; i++)
 		same = same_class(&a->classes.v[i], &b->classes.v[i]);
 	for (size_t i = 0; same && i < a->walls.n; i++)
-		same = a->walls.v[i].spec == b->walls.v[i].spec;
+		same = a->walls.v[i].spec == b->walls.v[i].spec &&
+		       same_set(&a->walls.v[i].learnt[0], &b->walls.v[i].learnt[0]) &&
+		       same_set(&a->walls.v[i].learnt[1], &b->walls.v[i].learnt[1]);
 	if (!same)
 		fail_msg("VW_SEED=%llu: the order of the input shows in the output",
 			 (unsigned long long)seed);
@@ -328,6 +330,11 @@ static struct vw_world world_reversed(const struct vw_world *w)
 	}
 	for (size_t i = w->host.n; i-- > 0;)
 		assert_int_equal(vw_world_add_host(&r, &w->host.v[i]), 0);
+	for (size_t i = w->learnt.n; i-- > 0;) {
+		bool news;
+
+		assert_int_equal(vw_learnt_put(&r, &w->learnt.v[i], &news), 0);
+	}
 	for (size_t i = w->dns.n; i-- > 0;)
 		assert_int_equal(vw_vec_push(&r.dns, w->dns.v[i], 8), 0);
 	assert_int_equal(vw_image_lists_copy(w, &r), 0);

@@ -120,6 +120,23 @@ struct first {
 	uint16_t port;
 };
 
+/* Where a name may be on its way, the start of a connection to nobody known is not answered. */
+static bool awaits_name(const struct lab *l, const struct first *p)
+{
+	const struct vw_class *k = vw_compiled_class(&l->c, l->w->out_class);
+	const struct vw_set *id = p->peer.family == 4 ? &l->c.id4 : &l->c.id6;
+	struct vw_elem e;
+
+	if (!p->sent || !k || !k->fqdn || p->proto != 6)
+		return false;
+	for (size_t i = 0; i < id->elems.n; i++) {
+		vw_elem_get(id, i, &e);
+		if (!memcmp(e.key, p->peer.b, vw_addr_len(&p->peer)))
+			return false;
+	}
+	return true;
+}
+
 static void check_first(struct lab *l, uint64_t seed, const struct first *p)
 {
 	const struct vw_addr *src = p->sent ? &p->own : &p->peer,
@@ -130,7 +147,8 @@ static void check_first(struct lab *l, uint64_t seed, const struct first *p)
 	uint32_t code = vw_compiled_judge(&l->c, l->w, p->sent ? VW_EGRESS : VW_INGRESS, &p->peer,
 					  p->proto, p->port);
 	bool deny = code & VW_CODE_DENY;
-	enum nft_result want = !deny ? NFT_ACCEPTED : p->sent ? NFT_REJECTED : NFT_DROPPED;
+	bool answered = p->sent && !awaits_name(l, p);
+	enum nft_result want = !deny ? NFT_ACCEPTED : answered ? NFT_REJECTED : NFT_DROPPED;
 	enum nft_result got = run(l, p->sent, &f);
 	char a[VW_ADDR_STRLEN];
 
