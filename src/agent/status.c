@@ -198,6 +198,5 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 		c.not_enforced, "not_enforceable", c.not_enforceable, "held", (json_int_t)a->held.n,
 		"workloads", workloads, "held", held_json(a), "denied", denied_json(&stats), "dns",
 		vw_agent_learn_json(a), "error", error, "commits", (json_int_t)a->enforced.commits,
-		"flows_cut", (json_int_t)a->rejudge.cut, "image_lists",
-		vw_agent_images_json(a));
+		"flows_cut", (json_int_t)a->rejudge.cut, "image_lists", vw_agent_images_json(a));
 }
