@@ -20,6 +20,11 @@ int vw_world_parse(const char *text, size_t len, const char *file, struct vw_wor
 /* vethwall.yaml: keys are those of struct vw_settings; what is absent stays as it is in *s. */
 int vw_settings_parse(const char *text, size_t len, const char *file, struct vw_settings *s,
 		      struct vw_diag *d);
+/* The images of one text in the source's format are added to list. Of a report (Trivy, Grype) that
+ * is its one image, when it has a vulnerability of at least the source's severity. */
+int vw_images_parse(const char *text, size_t len, const char *file,
+		    const struct vw_image_source *src, struct vw_image_list *list,
+		    struct vw_diag *d);
 /* "tcp/5432", "udp/53", "tcp/8000-8100", "icmp/echo-request", "sctp", "any", "tcp/http" (named).
  * -EINVAL with *ret_why a literal that says what is wrong. */
 int vw_port_parse(const char *s, struct vw_port *ret, const char **ret_why);
@@ -34,5 +39,7 @@ int vw_file_read(const char *path, size_t max, char **ret, size_t *ret_len);
  * into a sorted set; errors are gathered over all files and refuse the whole. (io/files.c) */
 int vw_policies_load(const char *const *paths, size_t n, struct vw_policyset *ret,
 		     struct vw_diag *d);
+/* Reads the source's file, or every *.json of its folder; errors refuse the whole. (io/files.c) */
+int vw_images_load(const struct vw_image_source *src, struct vw_image_list *ret, struct vw_diag *d);
 
 #endif

@@ -49,6 +49,7 @@ struct vw_match {
 	char *project; /* compose project, or NULL */
 	char *network; /* the interface's network, or NULL */
 	char *image; /* image glob, or NULL */
+	char *image_in, *image_not_in; /* name of an image list, or NULL */
 	bool has_labels, has_namespace_labels;
 	struct vw_selector labels, namespace_labels;
 };
@@ -163,5 +164,8 @@ bool vw_fqdn_fits(const char *pattern, const char *name);
 bool vw_fqdn_covers(const char *a, const char *b);
 /* Appends a canonical text of the predicate to a growing string: equal texts, equal meaning. */
 int vw_peer_key(const struct vw_peer *p, char **buf, size_t *len, size_t *cap);
+/* A warning for each place that names an image list which the world has not. */
+void vw_image_lists_check(const struct vw_policyset *set, const struct vw_world *world,
+			  const char *rule, struct vw_diag *d);
 
 #endif

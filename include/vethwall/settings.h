@@ -6,6 +6,26 @@
 #include "vethwall/addr.h"
 #include "vethwall/compile.h"
 
+enum vw_image_format { VW_IMAGES_DIGESTS, VW_IMAGES_TRIVY, VW_IMAGES_GRYPE };
+/* In order; what a list of refused images starts from is LOW or above. */
+enum vw_image_severity {
+	VW_SEV_UNKNOWN,
+	VW_SEV_NEGLIGIBLE,
+	VW_SEV_LOW,
+	VW_SEV_MEDIUM,
+	VW_SEV_HIGH,
+	VW_SEV_CRITICAL,
+	_VW_SEV_MAX
+};
+
+/* Where an image list comes from. */
+struct vw_image_source {
+	char *name, *file; /* file: or a folder of reports */
+	enum vw_image_format format;
+	enum vw_image_severity severity; /* of reports: an image belongs to the list from here on */
+};
+void vw_image_source_done(struct vw_image_source *s);
+
 struct vw_settings {
 	char *runtime; /* "docker[:SOCKET]" or "static:FILE" */
 	char *policies, *run_dir, *state_dir, *log_dir;
@@ -17,6 +37,7 @@ struct vw_settings {
 	uint64_t pcap_segment_bytes;
 	unsigned pcap_segments;
 	unsigned flow_interval_ms; /* a flow that goes on gets a record this often */
+	VW_VEC(struct vw_image_source) image_lists; /* names unique */
 	struct vw_config config; /* default: deny, sizes, timeouts, NFLOG group */
 };
 

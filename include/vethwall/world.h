@@ -18,6 +18,10 @@
 #define VW_NAMESPACES_MAX 16384
 #define VW_HOST_ADDRS_MAX 65536
 #define VW_OWNERS_MAX (1u << 20) /* addresses of all workloads together */
+#define VW_IMAGE_LISTS_MAX 64
+#define VW_IMAGE_ENTRIES_MAX 65536 /* per list */
+#define VW_IMAGE_REF_MAX 1024 /* bytes of an image as somebody names it */
+#define VW_IMAGE_KEY_MAX (VW_IMAGE_REF_MAX + sizeof(":latest"))
 #define VW_LEARNT_MAX 65536 /* names resolved, all walls together */
 #define VW_LEARNT_WALL_MAX 512 /* of one wall */
 #define VW_NAME_MAX 253 /* bytes of a workload, service, namespace or policy name */
@@ -69,6 +73,12 @@ struct vw_namespace {
 	struct vw_labels labels; /* kubernetes.io/metadata.name is always among them */
 };
 
+/* Images that a scanner, a pipeline or the operator listed, by key: see vw_image_key. */
+struct vw_image_list {
+	char *name;
+	VW_VEC(char *) entries; /* sorted, none twice, once it is in a world */
+};
+
 /* Who has an address: indices into workloads and its ifaces. */
 struct vw_owner {
 	struct vw_addr addr;
@@ -94,6 +104,7 @@ struct vw_world {
 	namespaces; /* sorted by name; made on demand for each workload */
 	VW_VEC(struct vw_addr) host; /* addresses of the node, sorted, loopback left out */
 	VW_VEC(struct vw_addr) dns; /* resolvers of the workloads */
+	VW_VEC(struct vw_image_list) image_lists; /* those that could be read */
 	VW_VEC(struct vw_learnt) learnt; /* sorted by ifindex, address, name */
 };
 
@@ -130,6 +141,20 @@ int vw_world_add_namespace(struct vw_world *world, const char *name, struct vw_n
 /* Adds an address of the node where it belongs; loopback and what is there already are left out. */
 int vw_world_add_host(struct vw_world *world, const struct vw_addr *a);
 bool vw_world_is_host(const struct vw_world *world, const struct vw_addr *a);
+
+/* "sha256:HEX" for it and for whatever ends with @sha256:HEX, else "repository:tag" (no tag:
+ * latest): NULL, or a literal that says what is wrong with ref. */
+const char *vw_image_key(const char *ref, char buf[VW_IMAGE_KEY_MAX]);
+void vw_image_list_done(struct vw_image_list *l);
+/* Appends a copy: 0, -ENOMEM, -ENOSPC. */
+int vw_image_list_add(struct vw_image_list *l, const char *key);
+/* Inserts or replaces by name; takes *l over (zeroed) on success. -ENOSPC, -ENOMEM. */
+int vw_world_put_image_list(struct vw_world *world, struct vw_image_list *l, bool *ret_changed);
+const struct vw_image_list *vw_world_image_list(const struct vw_world *world, const char *name);
+int vw_image_lists_copy(const struct vw_world *from, struct vw_world *ret);
+/* Whether the list has the workload's image, by its id or by its name. A list that is not there
+ * has none, and an image of which nothing is known is in none. */
+bool vw_image_in_list(const struct vw_world *world, const char *name, const struct vw_workload *w);
 
 /* Whether a DNS answer may open the address at all: it is the world outside, and neither private
  * nor otherwise special. (core/learnt.c, as what follows) */

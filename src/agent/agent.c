@@ -187,6 +187,8 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 		r = vw_denied_open(a->loop, a->nft, a->s, namer, a, &a->denied, d);
 	if (!r)
 		r = open_control(a, d);
+	if (!r)
+		r = vw_agent_images_open(a);
 	return r ? r : open_runtime(a, d);
 }
 
@@ -195,6 +197,7 @@ static void stop(struct vw_agent *a)
 	if (a->denied)
 		vw_denied_flush(a->denied);
 	vw_control_free(&a->control);
+	vw_agent_images_done(a);
 	vw_runtime_free(&a->runtime);
 	vw_denied_free(&a->denied);
 	vw_agent_learn_done(a);

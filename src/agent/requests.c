@@ -65,6 +65,7 @@ json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_cont
 		return refused(a, &d);
 	}
 	take_policies(a, &set);
+	vw_agent_images_check(a);
 	if (vw_agent_host_addrs(a, &changed) < 0)
 		vw_err("addresses of the node: out of memory");
 	r = a->runtime_state.synced ? vw_agent_reconcile(a) : 0;

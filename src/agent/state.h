@@ -8,6 +8,7 @@
 
 #include "agent/change.h"
 #include "agent/control.h"
+#include "agent/images.h"
 #include "agent/naming.h"
 #include "agent/rejudge.h"
 #include "vethwall/capture.h"
@@ -94,6 +95,7 @@ struct vw_agent {
 	struct vw_policyset policies;
 	struct policies_state policies_state;
 	struct vw_world world;
+	struct vw_images images;
 	VW_VEC(struct known) known; /* sorted by id */
 	VW_VEC(struct vw_network) networks;
 	VW_VEC(unsigned) bridges; /* that carry an attached veth; sorted */

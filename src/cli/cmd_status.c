@@ -63,7 +63,8 @@ static void print_head(const json_t *j)
 {
 	const json_t *runtime = json_object_get(j, "runtime");
 	const json_t *policies = json_object_get(j, "policies");
-	const json_t *error = json_object_get(j, "error");
+	const json_t *error = json_object_get(j, "error"), *list;
+	size_t i;
 
 	printf("agent     %s, pid %lld, since %s, %s\n", str(j, "version"), num(j, "pid"),
 	       str(j, "since"),
@@ -80,6 +81,19 @@ static void print_head(const json_t *j)
 	       num(policies, "documents"), json_array_size(json_object_get(policies, "files")),
 	       str(policies, "path"), str(policies, "loaded"),
 	       yes(policies, "refused") ? " (A LATER RELOAD WAS REFUSED)" : "", str(j, "default"));
+	json_array_foreach (json_object_get(j, "image_lists"), i, list) {
+		printf("images    %s: %lld in %s", str(list, "name"), num(list, "entries"),
+		       str(list, "file"));
+		if (yes(list, "read"))
+			printf(", read %.0f s ago", json_real_value(json_object_get(list, "age")));
+		else
+			printf(", NEVER READ: every image counts as not in it");
+		if (*str(list, "error")) {
+			fputs("; ERROR: ", stdout);
+			put(str(list, "error"));
+		}
+		putchar('\n');
+	}
 	if (json_is_object(error))
 		printf("error     %s (%lld times, last %s)\n", str(error, "text"),
 		       num(error, "failures"), str(error, "time"));

@@ -31,10 +31,11 @@ static const struct vw_field spec_fields[] = {
 		name, offsetof(struct vw_native_match, member), VW_GIVES_NULL \
 	}
 static const struct vw_field subject_fields[] = {
-	SUBJECT("namespace", namespace_), SUBJECT("namespaceSelector", namespaceSelector),
-	SUBJECT("selector", selector),	  SUBJECT("service", service),
-	SUBJECT("image", image),	  SUBJECT("network", network),
-	SUBJECT("project", project),
+	SUBJECT("namespace", namespace_),  SUBJECT("namespaceSelector", namespaceSelector),
+	SUBJECT("selector", selector),	   SUBJECT("service", service),
+	SUBJECT("image", image),	   SUBJECT("network", network),
+	SUBJECT("project", project),	   SUBJECT("imageIn", imageIn),
+	SUBJECT("imageNotIn", imageNotIn),
 };
 
 static void read_subjects(struct vw_rd *rd, vw_node n, struct vw_policy *p)

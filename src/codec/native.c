@@ -94,6 +94,8 @@ void vw_native_match_read(struct vw_rd *rd, const struct vw_native_match *raw, s
 	vw_rd_name(rd, raw->network, "network", &ret->network);
 	if (raw->image)
 		read_image(rd, raw->image, &ret->image);
+	vw_rd_name(rd, raw->imageIn, "imageIn", &ret->image_in);
+	vw_rd_name(rd, raw->imageNotIn, "imageNotIn", &ret->image_not_in);
 	ret->has_labels = raw->selector;
 	ret->has_namespace_labels = raw->namespaceSelector;
 	vw_selector_read(rd, raw->selector, "selector", false, &ret->labels);
@@ -120,6 +122,8 @@ static const struct vw_field peer_fields[] = {
 	PEER("network", match.network),
 	PEER("project", match.project),
 	PEER("image", match.image),
+	PEER("imageIn", match.imageIn),
+	PEER("imageNotIn", match.imageNotIn),
 	PEER("cidr", cidr),
 	PEER("except", except),
 	PEER("entity", entity),
@@ -251,7 +255,7 @@ static unsigned kinds_in(const struct raw_peer *raw)
 {
 	const struct vw_native_match *m = &raw->match;
 	bool match = m->service || m->selector || m->namespace_ || m->namespaceSelector ||
-		     m->network || m->project || m->image;
+		     m->network || m->project || m->image || m->imageIn || m->imageNotIn;
 
 	return match + (raw->cidr != NULL) + (raw->entity != NULL) + (raw->entities != NULL) +
 	       (raw->fqdn != NULL);

@@ -33,6 +33,7 @@ void vw_native_metadata(struct vw_rd *rd, const struct vw_doc *doc, bool namespa
 /* The parts of a predicate over workloads; those not allowed for a place are NULL. */
 struct vw_native_match {
 	vw_node service, namespace_, namespaceSelector, selector, project, network, image;
+	vw_node imageIn, imageNotIn;
 };
 void vw_native_match_read(struct vw_rd *rd, const struct vw_native_match *raw,
 			  struct vw_match *ret);

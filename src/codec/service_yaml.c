@@ -16,11 +16,17 @@ struct raw_spec {
 		name, offsetof(struct raw_spec, member), VW_GIVES_NULL \
 	}
 static const struct vw_field fields[] = {
-	SPEC("service", subject.service), SPEC("selector", subject.selector),
-	SPEC("image", subject.image),	  SPEC("ingress", ingress),
-	SPEC("egress", egress),		  SPEC("mode", common.mode),
-	SPEC("log", common.log),	  SPEC("description", common.description),
+	SPEC("service", subject.service),
+	SPEC("selector", subject.selector),
+	SPEC("image", subject.image),
+	SPEC("ingress", ingress),
+	SPEC("egress", egress),
+	SPEC("mode", common.mode),
+	SPEC("log", common.log),
+	SPEC("description", common.description),
 	SPEC("expect", common.expect),
+	SPEC("imageIn", subject.imageIn),
+	SPEC("imageNotIn", subject.imageNotIn),
 };
 
 static void read_subject(struct vw_rd *rd, vw_node spec, const struct raw_spec *raw,

@@ -53,6 +53,7 @@ struct key {
 		KEY_DEFAULT,
 		KEY_BOOL,
 		KEY_DNS,
+		KEY_IMAGES,
 		KEY_SIZE,
 		KEY_TIME,
 		KEY_COUNT
@@ -77,6 +78,7 @@ static const struct key top_keys[] = {
 	{"default", AT(KEY_DEFAULT, config.default_deny)},
 	{"hold_unknown", AT(KEY_BOOL, hold_unknown)},
 	{"dns", AT(KEY_DNS, dns)},
+	{"image_lists", AT(KEY_IMAGES, image_lists)},
 	{"nflog_group", AT(KEY_COUNT, config.nflog_group, 0, 65535)},
 };
 static const struct key log_keys[] = {
@@ -112,7 +114,7 @@ static const struct group {
 	{"limits", limit_keys, VW_ARRAY_SIZE(limit_keys)},
 	{"timeouts", timeout_keys, VW_ARRAY_SIZE(timeout_keys)},
 };
-#define KEYS_MAX 16 /* keys and groups on one level */
+#define KEYS_MAX 20 /* keys and groups on one level */
 _Static_assert(VW_ARRAY_SIZE(top_keys) + VW_ARRAY_SIZE(groups) - 1 <= KEYS_MAX,
 	       "room for all keys");
 
@@ -158,6 +160,57 @@ static void read_dns(struct vw_rd *rd, vw_node list, struct vw_settings *s)
 	}
 }
 
+struct raw_images {
+	vw_node name, file, format, severity;
+};
+
+static void read_image_source(struct vw_rd *rd, vw_node n, const struct vw_settings *s,
+			      struct vw_image_source *ret)
+{
+	static const struct vw_field fields[] = {
+		{"name", offsetof(struct raw_images, name), VW_REQUIRED},
+		{"file", offsetof(struct raw_images, file), VW_REQUIRED},
+		{"format", offsetof(struct raw_images, format)},
+		{"severity", offsetof(struct raw_images, severity)},
+	};
+	static const char *const formats[] = {"digests", "trivy", "grype", NULL};
+	static const char *const severities[] = {"low", "medium", "high", "critical", NULL};
+	struct raw_images raw = {0};
+	int i = 0;
+
+	ret->severity = VW_SEV_HIGH;
+	if (!vw_rd_fields(rd, n, "image list", fields, VW_ARRAY_SIZE(fields), &raw))
+		return;
+	if (vw_rd_name(rd, raw.name, "name", &ret->name))
+		vw_vec_foreach (o, &s->image_lists)
+			if (o->name && strcmp(o->name, ret->name) == 0)
+				vw_rd_error(rd, raw.name, "image list %s is there already",
+					    ret->name);
+	if (vw_rd_string(rd, raw.file, "file", &ret->file) && !*ret->file)
+		vw_rd_error(rd, raw.file, "file: found an empty text");
+	if (raw.format)
+		i = vw_rd_word(rd, raw.format, "format", formats);
+	ret->format = i < 0 ? VW_IMAGES_DIGESTS : (enum vw_image_format)i;
+	if (raw.severity && i == VW_IMAGES_DIGESTS)
+		vw_rd_error(rd, raw.severity,
+			    "severity: digests have none, expected it beside trivy or grype");
+	else if (raw.severity && (i = vw_rd_word(rd, raw.severity, "severity", severities)) >= 0)
+		ret->severity = (enum vw_image_severity)(VW_SEV_LOW + i);
+}
+
+static void read_images(struct vw_rd *rd, vw_node list, struct vw_settings *s)
+{
+	if (!vw_rd_is_list(rd, list, "image_lists"))
+		return;
+	vw_vec_foreach (n, &list->items) {
+		struct vw_image_source src = {0};
+
+		read_image_source(rd, n, s, &src);
+		if (!vw_rd_ok(rd, n, vw_vec_push(&s->image_lists, src, VW_IMAGE_LISTS_MAX)))
+			vw_image_source_done(&src);
+	}
+}
+
 static void read_number(struct vw_rd *rd, vw_node n, const struct key *k, void *at)
 {
 	uint64_t v = k->min;
@@ -190,6 +243,9 @@ static void read_key(struct vw_rd *rd, vw_node n, const struct key *k, struct vw
 		break;
 	case KEY_DNS:
 		read_dns(rd, n, s);
+		break;
+	case KEY_IMAGES:
+		read_images(rd, n, s);
 		break;
 	case KEY_SIZE:
 	case KEY_TIME:
@@ -236,6 +292,10 @@ static void take_over(struct vw_settings *s, struct vw_settings *n)
 		n->dns.n = s->dns.n;
 		n->dns.cap = s->dns.cap;
 	}
+	if (!n->image_lists.n) {
+		memcpy(&n->image_lists, &s->image_lists, sizeof(n->image_lists));
+		memset(&s->image_lists, 0, sizeof(s->image_lists));
+	}
 	vw_settings_done(s);
 	*s = *n;
 	*n = (struct vw_settings){0};
@@ -251,6 +311,7 @@ int vw_settings_parse(const char *text, size_t len, const char *file, struct vw_
 
 	n.runtime = n.policies = n.run_dir = n.state_dir = n.log_dir = n.log_group = NULL;
 	memset(&n.dns, 0, sizeof(n.dns));
+	memset(&n.image_lists, 0, sizeof(n.image_lists));
 	r = vw_yaml_parse(text, len, file, &y, d);
 	if (r)
 		return r;
@@ -265,6 +326,13 @@ int vw_settings_parse(const char *text, size_t len, const char *file, struct vw_
 	return r;
 }
 
+void vw_image_source_done(struct vw_image_source *s)
+{
+	free(s->name);
+	free(s->file);
+	*s = (struct vw_image_source){0};
+}
+
 void vw_settings_done(struct vw_settings *s)
 {
 	free(s->runtime);
@@ -274,6 +342,9 @@ void vw_settings_done(struct vw_settings *s)
 	free(s->log_dir);
 	free(s->log_group);
 	vw_vec_done(&s->dns);
+	vw_vec_foreach (i, &s->image_lists)
+		vw_image_source_done(i);
+	vw_vec_done(&s->image_lists);
 	*s = (struct vw_settings){0};
 }
 

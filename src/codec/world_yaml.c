@@ -289,6 +289,31 @@ static void read_workload(struct reading *c, vw_node n)
 		vw_rd_ok(&c->rd, n, vw_world_put(&c->world, &w, NULL));
 }
 
+/* ---- image lists ---- */
+
+static void read_image_list(struct reading *c, vw_node key)
+{
+	struct vw_image_list l = {0};
+	bool changed, ok = vw_rd_name(&c->rd, key, "image_lists", &l.name);
+
+	if (vw_rd_is_list(&c->rd, key + 1, "image_lists"))
+		vw_vec_foreach (n, &(key + 1)->items) {
+			const char *s = vw_rd_text(&c->rd, n, "image_lists"), *why;
+			char image[VW_IMAGE_KEY_MAX];
+
+			if (!s)
+				continue;
+			why = vw_image_key(s, image);
+			if (why)
+				vw_rd_error(&c->rd, n, "image_lists: found \"%.80s\", %s", s, why);
+			else
+				vw_rd_ok(&c->rd, n, vw_image_list_add(&l, image));
+		}
+	if (ok)
+		vw_rd_ok(&c->rd, key, vw_world_put_image_list(&c->world, &l, &changed));
+	vw_image_list_done(&l);
+}
+
 /* ---- the file ---- */
 
 static int cmp_places(const void *a, const void *b)
@@ -328,7 +353,7 @@ static void read_addrs(struct reading *c, vw_node list, const char *what, bool h
 }
 
 struct raw_world {
-	vw_node namespaces, workloads, host, dns;
+	vw_node namespaces, workloads, host, dns, image_lists;
 };
 
 static void read_world(struct reading *c, vw_node doc)
@@ -338,6 +363,7 @@ static void read_world(struct reading *c, vw_node doc)
 		{"workloads", offsetof(struct raw_world, workloads)},
 		{"host", offsetof(struct raw_world, host)},
 		{"dns", offsetof(struct raw_world, dns)},
+		{"image_lists", offsetof(struct raw_world, image_lists)},
 	};
 	struct raw_world raw = {0};
 
@@ -351,6 +377,9 @@ static void read_world(struct reading *c, vw_node doc)
 			read_workload(c, n);
 	read_addrs(c, raw.host, "host", true);
 	read_addrs(c, raw.dns, "dns", false);
+	if (vw_rd_is_map(&c->rd, raw.image_lists, "image_lists"))
+		for (size_t i = 0; i + 1 < raw.image_lists->items.n; i += 2)
+			read_image_list(c, &raw.image_lists->items.v[i]);
 	warn_duplicates(c);
 }
 

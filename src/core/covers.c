@@ -57,7 +57,8 @@ bool vw_match_covers(const struct vw_match *a, const struct vw_match *b)
 
 	return part_covers(a->service, b->service) && part_covers(a->namespace_, b->namespace_) &&
 	       part_covers(a->project, b->project) && part_covers(a->network, b->network) &&
-	       part_covers(a->image, b->image) &&
+	       part_covers(a->image, b->image) && part_covers(a->image_in, b->image_in) &&
+	       part_covers(a->image_not_in, b->image_not_in) &&
 	       (!a->has_labels ||
 		selector_covers(&a->labels, b->has_labels ? &b->labels : &none)) &&
 	       (!a->has_namespace_labels ||

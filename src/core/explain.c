@@ -229,8 +229,13 @@ static void say_match(struct words *w, const struct vw_match *m)
 	const struct {
 		const char *what, *value;
 	} parts[] = {
-		{"service", m->service}, {"namespace", m->namespace_}, {"project", m->project},
-		{"network", m->network}, {"image", m->image},
+		{"service", m->service},
+		{"namespace", m->namespace_},
+		{"project", m->project},
+		{"network", m->network},
+		{"image", m->image},
+		{"image in", m->image_in},
+		{"image not in", m->image_not_in},
 	};
 
 	for (size_t i = 0; i < VW_ARRAY_SIZE(parts); i++)

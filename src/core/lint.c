@@ -17,10 +17,11 @@ static const char unmatched_peer[] = "unmatched-peer";
 static const char covered_rule[] = "covered-rule";
 static const char denied_by_guardrail[] = "denied-by-guardrail";
 static const char isolated_from_dns[] = "isolated-from-dns";
+static const char unknown_image_list[] = "unknown-image-list";
 
-const char *const vw_lint_rules[] = {
-	unmatched_subject, unmatched_peer,   covered_rule,	  denied_by_guardrail,
-	isolated_from_dns, "cidr-host-bits", "duplicate-address", NULL};
+const char *const vw_lint_rules[] = {unmatched_subject,	  unmatched_peer,      covered_rule,
+				     denied_by_guardrail, isolated_from_dns,   unknown_image_list,
+				     "cidr-host-bits",	  "duplicate-address", NULL};
 
 struct linting {
 	const struct vw_policyset *set;
@@ -261,6 +262,8 @@ void vw_lint(const struct vw_policyset *set, const struct vw_world *world,
 
 	vw_vec_foreach (p, &set->list)
 		check_policy(&l, p);
+	if (world && !is_silenced(&l, unknown_image_list))
+		vw_image_lists_check(set, world, unknown_image_list, d);
 }
 
 /* ---- expectations ---- */

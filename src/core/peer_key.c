@@ -173,6 +173,10 @@ static int put_match(struct text *t, const struct vw_match *m)
 		r = put_part(t, "network", m->network);
 	if (!r)
 		r = put_part(t, "image", m->image);
+	if (!r)
+		r = put_part(t, "image_in", m->image_in);
+	if (!r)
+		r = put_part(t, "image_not_in", m->image_not_in);
 	if (!r && m->has_labels)
 		r = put_selector(t, "labels", &m->labels);
 	if (!r && m->has_namespace_labels)

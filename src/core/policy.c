@@ -62,6 +62,8 @@ void vw_match_done(struct vw_match *m)
 	free(m->project);
 	free(m->network);
 	free(m->image);
+	free(m->image_in);
+	free(m->image_not_in);
 	vw_selector_done(&m->labels);
 	vw_selector_done(&m->namespace_labels);
 	*m = (struct vw_match){0};

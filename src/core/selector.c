@@ -101,6 +101,10 @@ bool vw_match_matches(const struct vw_match *m, const struct vw_world *world,
 		return false;
 	if (m->image && !image_matches(m->image, w))
 		return false;
+	if (m->image_in && !vw_image_in_list(world, m->image_in, w))
+		return false;
+	if (m->image_not_in && vw_image_in_list(world, m->image_not_in, w))
+		return false;
 	if (m->has_labels && !vw_selector_matches(&m->labels, &w->labels))
 		return false;
 	return !m->has_namespace_labels || namespace_labels_match(&m->namespace_labels, world, w);

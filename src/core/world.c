@@ -29,6 +29,9 @@ void vw_world_done(struct vw_world *w)
 	vw_vec_done(&w->owners);
 	vw_vec_done(&w->host);
 	vw_vec_done(&w->dns);
+	vw_vec_foreach (l, &w->image_lists)
+		vw_image_list_done(l);
+	vw_vec_done(&w->image_lists);
 	vw_learnt_done(w);
 }
 
@@ -80,6 +83,8 @@ int vw_world_copy(const struct vw_world *from, struct vw_world *ret)
 		r = vw_vec_copy(&from->host, &n.host);
 	if (!r)
 		r = vw_vec_copy(&from->dns, &n.dns);
+	if (!r)
+		r = vw_image_lists_copy(from, &n);
 	if (!r)
 		r = vw_learnt_copy(from, &n);
 	if (r < 0)

@@ -196,3 +196,72 @@ int vw_policies_load(const char *const *paths, size_t n, struct vw_policyset *re
 	set = (struct vw_policyset){0};
 	return 0;
 }
+
+/* ---- image lists ---- */
+
+#define REPORTS_MAX 4096 /* of one list */
+#define REPORTS_BYTES_MAX (256u << 20) /* of them together */
+
+static int load_images(const char *path, const struct vw_image_source *src, size_t *left,
+		       struct vw_image_list *list, struct vw_diag *d)
+{
+	_cleanup_free_ char *text = NULL;
+	struct vw_pos pos = {.file = path};
+	size_t len = 0;
+	int r = vw_file_read(path, VW_TEXT_MAX, &text, &len);
+
+	if (r)
+		return trouble(path, r, d);
+	if (len > *left) {
+		vw_error(d, &pos, "the reports of this list are larger than %u bytes together",
+			 REPORTS_BYTES_MAX);
+		return -EFBIG;
+	}
+	*left -= len;
+	return vw_images_parse(text, len, path, src, list, d);
+}
+
+static int load_reports(const struct vw_image_source *src, struct vw_image_list *list,
+			struct vw_diag *d)
+{
+	_cleanup_(names_done) struct names names = {0};
+	struct vw_pos pos = {.file = src->file};
+	size_t left = REPORTS_BYTES_MAX;
+	int r = list_folder(src->file, &names), ret = 0;
+
+	if (r)
+		return trouble(src->file, r, d);
+	if (names.list.n > REPORTS_MAX) {
+		vw_error(d, &pos, "more than %d reports in one folder", REPORTS_MAX);
+		return -EFBIG;
+	}
+	vw_vec_foreach (file, &names.list) {
+		size_t n = strlen(*file);
+
+		if (strcmp(*file + n - 5, ".json") == 0)
+			ret = worse(ret, load_images(*file, src, &left, list, d));
+	}
+	return ret;
+}
+
+int vw_images_load(const struct vw_image_source *src, struct vw_image_list *ret, struct vw_diag *d)
+{
+	_cleanup_(vw_image_list_done) struct vw_image_list list = {.name = strdup(src->name)};
+	size_t left = REPORTS_BYTES_MAX;
+	struct stat st;
+	int r;
+
+	if (!list.name)
+		return -ENOMEM;
+	if (stat(src->file, &st) < 0)
+		return trouble(src->file, -errno, d);
+	if (S_ISDIR(st.st_mode) && src->format != VW_IMAGES_DIGESTS)
+		r = load_reports(src, &list, d);
+	else
+		r = load_images(src->file, src, &left, &list, d);
+	if (r)
+		return r;
+	*ret = list;
+	list = (struct vw_image_list){0};
+	return 0;
+}

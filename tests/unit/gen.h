@@ -158,7 +158,11 @@ G struct vw_world g_world(struct gen *g)
 	static const char *const dns[] = {"192.0.2.53", "10.0.0.2", "192.0.2.1", "2001:db8::35"};
 	struct vw_world world = {0};
 	unsigned n = 2 + g_below(g, 6);
+	struct vw_image_list listed = {.name = m_text("listed")};
+	bool changed;
 
+	assert_int_equal(vw_image_list_add(&listed, g_images[1]), 0);
+	assert_int_equal(vw_world_put_image_list(&world, &listed, &changed), 0);
 	for (unsigned i = 0; i < n; i++)
 		g_workload(g, &world, i);
 	for (size_t i = 0; i < VW_ARRAY_SIZE(g_ns); i++) {
@@ -204,6 +208,10 @@ G struct vw_match g_match(struct gen *g)
 		m.network = m_text(G_PICK(g, g_networks));
 	if (g_chance(g, 10))
 		m.image = m_text(G_PICK(g, g_globs));
+	if (g_chance(g, 10))
+		m.image_in = m_text("listed");
+	else if (g_chance(g, 10))
+		m.image_not_in = m_text(g_chance(g, 80) ? "listed" : "absent");
 	m.has_labels = g_chance(g, 30);
 	if (m.has_labels)
 		g_selector(g, &m.labels);

@@ -337,6 +337,7 @@ static struct vw_world world_reversed(const struct vw_world *w)
 	}
 	for (size_t i = w->dns.n; i-- > 0;)
 		assert_int_equal(vw_vec_push(&r.dns, w->dns.v[i], 8), 0);
+	assert_int_equal(vw_image_lists_copy(w, &r), 0);
 	return r;
 }
 

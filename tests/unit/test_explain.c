@@ -337,6 +337,8 @@ static void lint_dns(void **state)
 	     "isolated-from-dns 7 ");
 	/* Nothing at all is to leave: that is meant. */
 	lint(SERVICE("  service: web\n  egress: []\n"), true, "");
+	lint(SERVICE("  service: web\n  imageNotIn: none\n  egress: []\n"), true,
+	     "unknown-image-list 1 ");
 }
 
 static void expectations(void **state)

@@ -350,8 +350,9 @@ static void keys_of_different_meaning(void **state)
 static void key_has_every_part(void **state)
 {
 	struct vw_peer p = {.kind = VW_PEER_MATCH};
-	char **const parts[] = {&p.match.service, &p.match.namespace_, &p.match.project,
-				&p.match.network, &p.match.image};
+	char **const parts[] = {&p.match.service,     &p.match.namespace_, &p.match.project,
+				&p.match.network,     &p.match.image,	   &p.match.image_in,
+				&p.match.image_not_in};
 	_cleanup_free_ char *buf = m_text("before ");
 	size_t len = strlen(buf), cap = len + 1, from = 0;
 
@@ -365,7 +366,8 @@ static void key_has_every_part(void **state)
 		assert_non_null(strstr(buf + from, "=\"x\";"));
 	}
 	assert_string_equal(buf, "before match{service=\"x\";}match{namespace=\"x\";}"
-				 "match{project=\"x\";}match{network=\"x\";}match{image=\"x\";}");
+				 "match{project=\"x\";}match{network=\"x\";}match{image=\"x\";}"
+				 "match{image_in=\"x\";}match{image_not_in=\"x\";}");
 }
 
 /* ---- without memory ---- */
