@@ -208,9 +208,9 @@ G struct vw_match g_match(struct gen *g)
 		m.network = m_text(G_PICK(g, g_networks));
 	if (g_chance(g, 10))
 		m.image = m_text(G_PICK(g, g_globs));
-	if (g_chance(g, 10))
+	if (g_chance(g, 5))
 		m.image_in = m_text("listed");
-	else if (g_chance(g, 10))
+	else if (g_chance(g, 5))
 		m.image_not_in = m_text(g_chance(g, 80) ? "listed" : "absent");
 	m.has_labels = g_chance(g, 30);
 	if (m.has_labels)
