@@ -297,7 +297,7 @@ G void g_policy(struct gen *g, struct vw_policyset *set)
 	p.subject = g_match(g);
 	p.priority = (int)g_below(g, 3);
 	p.audit = g_chance(g, 20);
-	p.log = g_chance(g, 20);
+	p.log = g_chance(g, 30);
 	for (int d = 0; d < _VW_DIRECTION_MAX; d++) {
 		unsigned n = g_below(g, 4);
 
