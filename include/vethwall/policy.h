@@ -96,6 +96,7 @@ struct vw_rule {
 	VW_VEC(struct vw_peer) peers; /* empty and not any_peer: matches nobody */
 	bool any_port; /* no port restriction; ports is then empty */
 	VW_VEC(struct vw_port) ports;
+	bool implied; /* the kind says it, nobody wrote it: lint has nothing to say of it */
 	struct vw_pos pos;
 };
 

@@ -344,6 +344,26 @@ static void read_types(struct vw_rd *rd, vw_node n, struct vw_policy *p)
 	}
 }
 
+/* NetworkPolicySpec.ingress: traffic is allowed, too, if its source is the pod's local node. */
+static void allow_local_node(struct vw_rd *rd, const struct vw_doc *doc, struct vw_policy *p)
+{
+	struct vw_peer node = {
+		.kind = VW_PEER_ENTITY, .entity = VW_ENTITY_HOST, .pos = vw_rd_pos(rd, doc->node)};
+	struct vw_rule r = {.action = VW_ALLOW,
+			    .index = (unsigned)p->rules[VW_INGRESS].n,
+			    .any_port = true,
+			    .implied = true,
+			    .name = strdup("local-node"),
+			    .pos = node.pos};
+	int err = r.name ? vw_vec_push(&r.peers, node, VW_PEERS_MAX) : -ENOMEM;
+
+	if (!err)
+		err = vw_vec_push(&p->rules[VW_INGRESS], r, VW_RULES_MAX + 1);
+	if (err)
+		vw_rule_done(&r);
+	vw_rd_ok(rd, doc->node, err);
+}
+
 struct raw_spec {
 	vw_node podSelector, ingress, egress, policyTypes;
 };
@@ -371,4 +391,6 @@ void vw_netpol_read(struct vw_rd *rd, const struct vw_doc *doc, struct vw_policy
 	read_rules(rd, raw.egress, VW_EGRESS, p);
 	read_types(rd, raw.policyTypes, p);
 	/* Rules of a direction that policyTypes leaves out are allowed and say nothing. */
+	if (p->applies[VW_INGRESS])
+		allow_local_node(rd, doc, p);
 }

@@ -98,7 +98,7 @@ static void check_covered(const struct linting *l, const struct vw_policy *p, en
 		return;
 	vw_vec_foreach (b, &p->rules[dir]) {
 		vw_vec_foreach (a, &p->rules[dir]) {
-			if (!is_covered(p, a, b))
+			if (a->implied || b->implied || !is_covered(p, a, b))
 				continue;
 			vw_diag_add(l->d, VW_WARNING, &b->pos, covered_rule,
 				    "rule %s in line %u covers this one whole: it decides nothing",
@@ -159,7 +159,7 @@ static void check_guardrails(const struct linting *l, const struct vw_policy *p,
 		const struct vw_policy *g = NULL;
 		const struct vw_rule *gr;
 
-		if (r->action != VW_ALLOW)
+		if (r->action != VW_ALLOW || r->implied)
 			continue;
 		gr = refusing_rule(l, p, r, dir, &g);
 		if (gr)

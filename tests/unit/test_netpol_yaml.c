@@ -98,7 +98,10 @@ static void rules(void **state)
 		 "ports: [{port: 80}, {protocol: UDP, port: dns}, {protocol: SCTP}, "
 		 "{port: 8000, endPort: 8010}, ]}]}");
 	r = p->rules[VW_INGRESS].v;
-	assert_int_equal(p->rules[VW_INGRESS].n, 3);
+	assert_int_equal(p->rules[VW_INGRESS].n, 4);
+	/* the API allows the pod's local node what no rule says */
+	assert_true(r[3].implied && r[3].any_port && !r[3].any_peer && r[3].peers.n == 1);
+	assert_int_equal(r[3].peers.v[0].entity, VW_ENTITY_HOST);
 	assert_true(r[0].any_peer && r[0].any_port && r[1].any_peer && r[1].any_port);
 	assert_false(r[2].any_peer || r[2].any_port);
 	assert_int_equal(r[2].index, 2);
