@@ -46,7 +46,7 @@ TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.
 LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
 NETPROBE := $(BUILD)/tests/lib/netprobe
 TRAFFIC := $(BUILD)/tests/bench/traffic
-BENCH_BINS := $(TRAFFIC) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load
+BENCH_BINS := $(TRAFFIC) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
 JUDGE := $(BUILD)/tests/conformance/judge
 PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
 
