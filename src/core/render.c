@@ -49,6 +49,8 @@ static void byte_sets(struct nftb *b)
 	static const uint8_t nd6in[] = {133, 134, 135, 136};
 	static const uint8_t mld6[] = {130, 131, 132, 143}; /* RFC 2710, RFC 3810 */
 	static const uint8_t nd6[] = {134, 135, 136, 137}; /* RFC 4861 */
+	/* IANA "IPv6 Extension Header Types" */
+	static const uint8_t ext6[] = {0, 43, 44, 50, 51, 60, 135, 139, 140, 253, 254};
 	uint8_t ports[256];
 	size_t n = 0;
 
@@ -63,6 +65,7 @@ static void byte_sets(struct nftb *b)
 	byte_set(b, "nd6", nd6, sizeof(nd6));
 	byte_set(b, "nd6in", nd6in, sizeof(nd6in));
 	byte_set(b, "mld6", mld6, sizeof(mld6));
+	byte_set(b, "ext6", ext6, sizeof(ext6));
 }
 
 struct ends {

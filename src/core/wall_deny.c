@@ -48,8 +48,19 @@ static void mark_is(struct wall *w, uint32_t code)
 	nftb_cmp(&w->b, 0, NFT_CMP_EQ, &code, 4);
 }
 
+/* ip6 nexthdr != @ext6: an answer quotes the packet, and only a quoted transport header at its
+ * fixed place is known again when the answer passes our own egress hook. */
+static void without_extension(struct wall *w)
+{
+	if (w->f->v == 4)
+		return;
+	nftb_payload(&w->b, NH, 6, 1, 0);
+	nftb_lookup(&w->b, "ext6", 0, true);
+}
+
 static void reject(struct wall *w, bool tcp, const char *what)
 {
+	without_extension(w);
 	nftb_limit(&w->b, REJECTS_PER_SECOND, REJECTS_PER_SECOND);
 	wall_flow_key(w, VW_LIVE_REJECTED, RAW4);
 	nftb_dynset(&w->b, w->live, NFT_DYNSET_OP_UPDATE, 0, REJECTED_MS);
