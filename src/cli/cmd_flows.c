@@ -257,6 +257,9 @@ static int list(struct flows *s)
 		if (!s->ring)
 			return cannot(s, -ENOMEM);
 	}
+	/* said before anything is printed that looks like an answer */
+	if (access(s->dir, R_OK | X_OK))
+		return cannot(s, -errno);
 	s->printer.head(stdout, &s->printer);
 	r = look(s, &t);
 	if (!r && s->limit)

@@ -77,7 +77,7 @@ static void print_head(const json_t *j)
 	printf("runtime   %s: %s%s%s\n", str(runtime, "name"),
 	       yes(runtime, "connected") ? "connected" : "NOT CONNECTED, what is enforced stays",
 	       *str(runtime, "text") ? "; " : "", str(runtime, "text"));
-	printf("policies  %lld of %zu files in %s, loaded %s%s; default: %s\n",
+	printf("policies  %lld documents of %zu files in %s, loaded %s%s; default: %s\n",
 	       num(policies, "documents"), json_array_size(json_object_get(policies, "files")),
 	       str(policies, "path"), str(policies, "loaded"),
 	       yes(policies, "refused") ? " (A LATER RELOAD WAS REFUSED)" : "", str(j, "default"));
