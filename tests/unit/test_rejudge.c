@@ -9,6 +9,54 @@
 #include "agent/rejudge.h"
 #include "compiled.h"
 
+/* A live set of wall 2 that the kernel reorders while it is read for the first time: one element
+ * comes twice, the one to cut is left out. */
+static struct {
+	unsigned readings, cut;
+} kernel;
+
+static void show(const char *peer, int (*cb)(const struct vw_nft_elem *e, void *arg), void *arg)
+{
+	uint8_t key[20] = {10, 0, 0, 2};
+	struct vw_nft_elem e = {.key = key, .klen = sizeof(key), .timeout_ms = VW_OPENED_IN_MS};
+	struct vw_addr a;
+
+	assert_int_equal(vw_addr_parse(peer, &a), 0);
+	memcpy(key + 4, a.b, 4);
+	key[8] = 6;
+	key[13] = 80; /* own port */
+	key[16] = 156; /* peer port 40000 */
+	key[17] = 64;
+	assert_int_equal(cb(&e, arg), 0);
+}
+
+int vw_nft_dump_set(struct vw_nft *n, const char *set,
+		    int (*cb)(const struct vw_nft_elem *e, void *arg), void *arg)
+{
+	(void)n;
+	if (strcmp(set, "f4_2"))
+		return -ENOENT;
+	show("10.0.0.1", cb, arg);
+	if (++kernel.readings == 1)
+		show("10.0.0.1", cb, arg);
+	else if (!kernel.cut)
+		show("10.0.0.4", cb, arg);
+	return 0;
+}
+
+int vw_nft_delete_keys(struct vw_nft *n, const char *set, const uint8_t *keys, size_t klen,
+		       size_t count, struct vw_diag *d)
+{
+	(void)n;
+	(void)d;
+	assert_string_equal(set, "f4_2");
+	assert_int_equal(klen, 20);
+	assert_int_equal(count, 1);
+	assert_int_equal(keys[7], 4);
+	kernel.cut++;
+	return 0;
+}
+
 struct state {
 	struct vw_world world;
 	struct vw_policyset set;
@@ -128,6 +176,20 @@ static void test_first_policy(void **ps)
 	assert_true(has(&s->soon, 4));
 }
 
+static void test_reordered(void **ps)
+{
+	struct state *s = *ps;
+	struct vw_rejudge j = {.now = &s->old};
+
+	memset(&kernel, 0, sizeof(kernel));
+	assert_int_equal(vw_rejudge_all(&j, &s->old), 0);
+	vw_rejudge_run(&j);
+	assert_int_equal(kernel.cut, 1);
+	assert_int_equal(kernel.readings, 3); /* not whole, one found, none left */
+	assert_int_equal(j.cut, 1);
+	vw_vec_done(&j.queue);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +199,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_gone_replica, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_policy_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first_policy, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reordered, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
