@@ -4,7 +4,7 @@
  * look at the walls of those who could reach it, not at a thousand. */
 #include <string.h>
 
-#include "agent/change.h"
+#include "vethwall/change.h"
 #include "agent/rejudge.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/log.h"

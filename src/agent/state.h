@@ -6,7 +6,7 @@
 #ifndef VETHWALL_AGENT_STATE_H
 #define VETHWALL_AGENT_STATE_H
 
-#include "agent/change.h"
+#include "vethwall/change.h"
 #include "agent/control.h"
 #include "agent/images.h"
 #include "agent/naming.h"

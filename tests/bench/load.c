@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "agent/change.h"
+#include "vethwall/change.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/codec.h"
 #include "vethwall/nft.h"

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "agent/change.h"
+#include "vethwall/change.h"
 #include "agent/rejudge.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/verdict.h"

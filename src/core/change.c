@@ -4,7 +4,7 @@
  * rest. */
 #include <string.h>
 
-#include "agent/change.h"
+#include "vethwall/change.h"
 #include "vethwall/cleanup.h"
 
 #define OBJECTS_MAX (1u << 24) /* more than any bounded world renders */

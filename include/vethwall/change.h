@@ -2,8 +2,8 @@
 /* What has to change in the kernel: the parts of the table that differ between what is in force and
  * what is wanted. Pure. Only what differs is rendered, so that one container more costs one wall,
  * and a thousand that are right after a restart cost none. */
-#ifndef VETHWALL_AGENT_CHANGE_H
-#define VETHWALL_AGENT_CHANGE_H
+#ifndef VETHWALL_CHANGE_H
+#define VETHWALL_CHANGE_H
 
 #include "vethwall/compile.h"
 #include "vethwall/plan.h"
