@@ -212,6 +212,7 @@ static void stop(struct vw_agent *a)
 	vw_vec_done(&a->held);
 	vw_vec_done(&a->bridges);
 	vw_world_done(&a->world);
+	vw_sources_done(&a->sources);
 	vw_policyset_done(&a->policies);
 	if (a->lock_fd >= 0)
 		close(a->lock_fd);

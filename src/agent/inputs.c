@@ -11,10 +11,25 @@
 #define RESOLV_CONF_MAX 65536
 #define DNS_MAX (VW_HOST_ADDRS_MAX + 64)
 
+void vw_agent_take_policies(struct vw_agent *a, struct vw_sources *sources,
+			    struct vw_policyset *set)
+{
+	vw_sources_done(&a->sources);
+	vw_policyset_done(&a->policies);
+	a->sources = *sources;
+	a->policies = *set;
+	*sources = (struct vw_sources){};
+	*set = (struct vw_policyset){};
+	a->policies_state.generation++;
+	a->policies_state.loaded_ns = vw_wall_ns();
+	a->policies_state.failed = false;
+}
+
 int vw_agent_load_policies(struct vw_agent *a, struct vw_diag *d)
 {
 	const char *path = a->s->policies;
-	struct vw_policyset set = {};
+	_cleanup_(vw_sources_done) struct vw_sources sources = {};
+	_cleanup_(vw_policyset_done) struct vw_policyset set = {};
 	struct stat st;
 	int r;
 
@@ -26,13 +41,12 @@ int vw_agent_load_policies(struct vw_agent *a, struct vw_diag *d)
 			 path, strerror(-r));
 		return r;
 	}
-	r = vw_policies_load(&path, 1, &set, d);
+	r = vw_sources_load(&path, 1, &sources, d);
+	if (!r)
+		r = vw_sources_parse(&sources, &set, d);
 	if (r < 0)
 		return r;
-	vw_policyset_done(&a->policies);
-	a->policies = set;
-	a->policies_state.generation++;
-	a->policies_state.loaded_ns = vw_wall_ns();
+	vw_agent_take_policies(a, &sources, &set);
 	return 0;
 }
 

@@ -20,12 +20,15 @@ static json_t *refused(struct vw_agent *a, const struct vw_diag *d)
 }
 
 /* A set that cannot be compiled for this world is refused like one that cannot be read. */
-static int try_policies(struct vw_agent *a, struct vw_policyset *set, struct vw_diag *d)
+static int try_policies(struct vw_agent *a, struct vw_sources *sources, struct vw_policyset *set,
+			struct vw_diag *d)
 {
 	_cleanup_(vw_compiled_done) struct vw_compiled c = {};
 	const char *path = a->s->policies;
-	int r = vw_policies_load(&path, 1, set, d);
+	int r = vw_sources_load(&path, 1, sources, d);
 
+	if (!r)
+		r = vw_sources_parse(sources, set, d);
 	if (r < 0 && !d->errors)
 		vw_error(d, NULL, "%s: %s", path, strerror(-r));
 	if (!r)
@@ -35,20 +38,11 @@ static int try_policies(struct vw_agent *a, struct vw_policyset *set, struct vw_
 	return r;
 }
 
-static void take_policies(struct vw_agent *a, struct vw_policyset *set)
-{
-	vw_policyset_done(&a->policies);
-	a->policies = *set;
-	*set = (struct vw_policyset){};
-	a->policies_state.generation++;
-	a->policies_state.loaded_ns = vw_wall_ns();
-	a->policies_state.failed = false;
-}
-
 json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_control_peer *peer)
 {
 	struct vw_agent *a = agent;
 	_cleanup_(vw_diag_done) struct vw_diag d = {};
+	_cleanup_(vw_sources_done) struct vw_sources sources = {};
 	_cleanup_(vw_policyset_done) struct vw_policyset set = {};
 	bool changed;
 	int r;
@@ -57,14 +51,14 @@ json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_cont
 	vw_notify_reloading();
 	if (peer)
 		vw_info("reload, asked for by uid %u, pid %d", (unsigned)peer->uid, (int)peer->pid);
-	r = try_policies(a, &set, &d);
+	r = try_policies(a, &sources, &set, &d);
 	if (r < 0) {
 		vw_err("reload of %s refused, %zu errors; what was in force stays", a->s->policies,
 		       d.errors);
 		vw_notify("READY=1");
 		return refused(a, &d);
 	}
-	take_policies(a, &set);
+	vw_agent_take_policies(a, &sources, &set);
 	vw_agent_images_check(a);
 	if (vw_agent_host_addrs(a, &changed) < 0)
 		vw_err("addresses of the node: out of memory");

@@ -18,6 +18,7 @@
 #include "vethwall/nft.h"
 #include "vethwall/runtime.h"
 #include "vethwall/settings.h"
+#include "vethwall/sources.h"
 
 #define VW_NETWORKS_MAX 4096
 #define VW_HELD_MAX 65536
@@ -92,6 +93,7 @@ struct vw_agent {
 	bool owned; /* nobody else can change the table */
 	int64_t since_ns; /* CLOCK_REALTIME */
 
+	struct vw_sources sources; /* the texts of: */
 	struct vw_policyset policies;
 	struct policies_state policies_state;
 	struct vw_world world;
@@ -138,6 +140,9 @@ void vw_agent_sink_done(struct vw_agent *a);
 /* Reads the policies: 0, or -EINVAL with located errors in d; then the set in force is as before.
  */
 int vw_agent_load_policies(struct vw_agent *a, struct vw_diag *d);
+/* Both become the set in force and are left empty. */
+void vw_agent_take_policies(struct vw_agent *a, struct vw_sources *sources,
+			    struct vw_policyset *set);
 /* Addresses of the node and resolvers into the world: 0 or -errno; *ret_changed whether they
  * differ. */
 int vw_agent_host_addrs(struct vw_agent *a, bool *ret_changed);

@@ -2,13 +2,13 @@
 /* Text files into memory, bounded, and the policies of files and folders. What the texts mean is
  * codec's business. */
 #include "vethwall/cleanup.h"
-#include "vethwall/codec.h"
+#include "vethwall/sources.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define FILES_MAX VW_POLICIES_MAX
+#define FILES_MAX VW_SOURCES_MAX
 
 static void closep(int *fd)
 {
@@ -144,7 +144,23 @@ static int trouble(const char *path, int r, struct vw_diag *d)
 	return r;
 }
 
-static int load_file(const char *path, struct vw_policyset *set, struct vw_diag *d)
+static int refused(const char *path, int r, struct vw_diag *d)
+{
+	struct vw_pos pos = {.file = path};
+
+	if (r == -EEXIST) /* the same file, named twice */
+		return 0;
+	if (r == -ENOMEM)
+		return r;
+	if (r == -EILSEQ)
+		vw_error(d, &pos, "the file's name is not UTF-8");
+	else
+		vw_error(d, &pos, "the policies are more than %u files or %u bytes together",
+			 VW_SOURCES_MAX, VW_SOURCES_BYTES_MAX);
+	return -EINVAL;
+}
+
+static int read_file(const char *path, struct vw_sources *s, struct vw_diag *d)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len = 0;
@@ -154,7 +170,10 @@ static int load_file(const char *path, struct vw_policyset *set, struct vw_diag 
 		trouble(path, r, d);
 		return -EINVAL;
 	}
-	return r ? trouble(path, r, d) : vw_policy_parse(text, len, path, set, d);
+	if (r)
+		return trouble(path, r, d);
+	r = vw_sources_add(s, path, text, len);
+	return r ? refused(path, r, d) : 0;
 }
 
 /* Trouble in reading outweighs an invalid document. */
@@ -163,7 +182,7 @@ static int worse(int a, int b)
 	return a == 0 || a == -EINVAL ? (b ? b : a) : a;
 }
 
-static int load_path(const char *path, struct vw_policyset *set, struct vw_diag *d)
+static int read_path(const char *path, struct vw_sources *s, struct vw_diag *d)
 {
 	_cleanup_(names_done) struct names names = {0};
 	struct stat st;
@@ -172,26 +191,47 @@ static int load_path(const char *path, struct vw_policyset *set, struct vw_diag 
 	if (stat(path, &st) < 0)
 		return trouble(path, -errno, d);
 	if (!S_ISDIR(st.st_mode))
-		return load_file(path, set, d);
+		return read_file(path, s, d);
 	r = list_folder(path, &names);
 	if (r)
 		return trouble(path, r, d);
 	vw_vec_foreach (file, &names.list)
-		ret = worse(ret, load_file(*file, set, d));
+		ret = worse(ret, read_file(*file, s, d));
 	return ret;
+}
+
+static int read_paths(const char *const *paths, size_t n, struct vw_sources *s, struct vw_diag *d)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++)
+		r = worse(r, read_path(paths[i], s, d));
+	return r;
+}
+
+int vw_sources_load(const char *const *paths, size_t n, struct vw_sources *ret, struct vw_diag *d)
+{
+	_cleanup_(vw_sources_done) struct vw_sources s = {0};
+	int r = read_paths(paths, n, &s, d);
+
+	if (r)
+		return r;
+	*ret = s;
+	s = (struct vw_sources){0};
+	return 0;
 }
 
 int vw_policies_load(const char *const *paths, size_t n, struct vw_policyset *ret,
 		     struct vw_diag *d)
 {
 	_cleanup_(vw_policyset_done) struct vw_policyset set = {0};
-	int r = 0;
+	_cleanup_(vw_sources_done) struct vw_sources s = {0};
+	int r = read_paths(paths, n, &s, d);
 
-	for (size_t i = 0; i < n; i++)
-		r = worse(r, load_path(paths[i], &set, d));
+	/* What could be read is looked at all the same: all errors at once. */
+	r = worse(r, vw_sources_parse(&s, &set, d));
 	if (r)
 		return r;
-	vw_policyset_sort(&set);
 	*ret = set;
 	set = (struct vw_policyset){0};
 	return 0;
