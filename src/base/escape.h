@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Text from outside on its way to a terminal or a log: control characters become \xHH, so that a
- * container's name cannot move the cursor or forge a line. Knows nothing of where the text goes. */
+/* Text from outside on its way to a terminal, a log or a page: control characters become \xHH, so
+ * that a container's name cannot move the cursor or forge a line. Knows nothing of where the text
+ * goes. */
 #ifndef VW_BASE_ESCAPE_H
 #define VW_BASE_ESCAPE_H
 
@@ -37,5 +38,12 @@ static inline size_t vw_escape_step(const char **s, char out[static VW_ESCAPE_MA
 				      (unsigned char)*(*s)++);
 	return n;
 }
+
+#define VW_ESCAPE_CHAR_MAX 6
+
+/* Stricter, and for texts without an end mark: writes the next character of s (n > 0 bytes) into
+ * out, or \uXXXX for a control, a line separator, a mark that reorders text, and (\ufffd) for a
+ * byte that is no UTF-8. Returns how many bytes of s that was; *ret_n is the length written. */
+size_t vw_escape_char(const char *s, size_t n, char out[static VW_ESCAPE_CHAR_MAX], size_t *ret_n);
 
 #endif

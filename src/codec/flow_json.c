@@ -9,6 +9,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/escape.h"
+
 /* Nine strings of which every byte became \uXXXX, and everything else with room to spare. */
 static_assert(VW_FLOW_LINE_MAX >= 9 * 6 * VW_FLOW_STR_MAX + 2048, "a record must fit its line");
 
@@ -31,72 +33,19 @@ static char *put_u64(char *p, uint64_t v)
 	return put(p, tmp + i, sizeof(tmp) - i);
 }
 
-static char *put_escape(char *p, unsigned v)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	p = PUT_LIT(p, "\\u");
-	*p++ = hex[v >> 12 & 15];
-	*p++ = hex[v >> 8 & 15];
-	*p++ = hex[v >> 4 & 15];
-	*p++ = hex[v & 15];
-	return p;
-}
-
-/* Length of the valid UTF-8 sequence at s and its code point; 0 if there is none (RFC 3629:
- * shortest form, no surrogates, up to U+10FFFF). */
-static size_t utf8(const unsigned char *s, size_t n, uint32_t *ret)
-{
-	static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-	uint32_t v;
-
-	if (s[0] < 0xc2 || s[0] > 0xf4 || len > n)
-		return 0;
-	v = s[0] & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		v = v << 6 | (s[i] & 0x3f);
-	}
-	if (v < least[len] || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
-		return 0;
-	*ret = v;
-	return len;
-}
-
-/* C1 controls, line separators, and the marks that reorder text (Unicode Bidi_Control). */
-static bool unsafe(uint32_t v)
-{
-	return (v >= 0x80 && v <= 0x9f) || v == 0x2028 || v == 0x2029 || v == 0x061c ||
-	       v == 0x200e || v == 0x200f || (v >= 0x202a && v <= 0x202e) ||
-	       (v >= 0x2066 && v <= 0x2069) || v == 0xfeff;
-}
-
 /* json: quotes and backslashes get a backslash before them. */
-static char *put_text(char *p, const char *text, size_t n, bool json)
+static char *put_text(char *p, const char *s, size_t n, bool json)
 {
-	const unsigned char *s = (const unsigned char *)text;
-
 	for (size_t i = 0; i < n;) {
-		uint32_t v;
-		size_t len;
-
-		if (s[i] < 0x20 || s[i] == 0x7f) {
-			p = put_escape(p, s[i++]);
-		} else if (s[i] < 0x80) {
+		if (s[i] >= 0x20 && s[i] < 0x7f) {
 			if (json && (s[i] == '"' || s[i] == '\\'))
 				*p++ = '\\';
-			*p++ = (char)s[i++];
-		} else if (!(len = utf8(s + i, n - i, &v))) {
-			p = put_escape(p, 0xfffd);
-			i++;
-		} else if (unsafe(v)) {
-			p = put_escape(p, v);
-			i += len;
+			*p++ = s[i++];
 		} else {
-			p = put(p, text + i, len);
-			i += len;
+			size_t wrote;
+
+			i += vw_escape_char(s + i, n - i, p, &wrote);
+			p += wrote;
 		}
 	}
 	return p;
