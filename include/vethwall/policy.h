@@ -131,6 +131,7 @@ struct vw_policyset {
 	VW_VEC(struct vw_policy) list;
 	VW_VEC(char *) files; /* sorted */
 	VW_VEC(uint32_t) names; /* policy.c's index of list by identity */
+	bool audit; /* see vw_policyset_audit() */
 };
 
 void vw_selector_done(struct vw_selector *s);
@@ -147,6 +148,11 @@ const char *vw_policyset_file(struct vw_policyset *s, const char *file);
 int vw_policyset_add(struct vw_policyset *s, struct vw_policy *p, struct vw_pos *ret_other);
 /* Brings the list into the order of decision; call once after the last add. */
 void vw_policyset_sort(struct vw_policyset *s);
+
+/* The whole set only watches, once all documents are in it: what they, guardrails included, and the
+ * node's default would refuse passes and is recorded as audited. What is no policy (a forged
+ * sender, a malformed packet, a held veth) is refused as ever. */
+void vw_policyset_audit(struct vw_policyset *s);
 
 bool vw_selector_matches(const struct vw_selector *s, const struct vw_labels *l);
 /* Whether the workload (and, where m names a network, this interface of it) fits. iface may be

@@ -430,7 +430,11 @@ int class_build(const struct vw_policyset *set, const struct flat_set *flats,
 	struct cbuild b = {.ids = ids, .out = ret};
 	int r;
 
-	b.ctx = (struct row_ctx){.dir = dir, .default_deny = default_deny, .named = named};
+	b.ctx = (struct row_ctx){.dir = dir,
+				 .default_deny = default_deny,
+				 .default_audit = set->audit,
+				 .audit = set->audit,
+				 .named = named};
 	sets_init(ret);
 	judge_isolation(&b, set, policies);
 	b.row_of = calloc(ids->ids.n + 1, sizeof(*b.row_of));

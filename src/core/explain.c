@@ -72,6 +72,7 @@ int vw_explainer_new(const struct vw_policyset *set, const struct vw_world *worl
 
 static int make_view(const struct vw_explainer *e, const struct vw_workload *w, struct view *v)
 {
+	v->set.audit = e->set->audit;
 	for (size_t i = 0; i < e->set->list.n; i++) {
 		const struct vw_policy *p = &e->set->list.v[i];
 		int r;

@@ -118,6 +118,7 @@ void vw_policyset_done(struct vw_policyset *s)
 		free(*f);
 	vw_vec_done(&s->files);
 	vw_vec_done(&s->names);
+	s->audit = false;
 }
 
 const char *vw_policyset_file(struct vw_policyset *s, const char *file)
@@ -253,4 +254,11 @@ void vw_policyset_sort(struct vw_policyset *s)
 		qsort(s->list.v, s->list.n, sizeof(*s->list.v), order_cmp);
 	/* The next add finds it too short and makes it anew. */
 	s->names.n = 0;
+}
+
+void vw_policyset_audit(struct vw_policyset *s)
+{
+	vw_vec_foreach (p, &s->list)
+		p->audit = true;
+	s->audit = true;
 }

@@ -219,7 +219,9 @@ static void paint_all(struct painter *p, const struct row_ctx *ctx, bool audit)
 	paint_tier(p, ctx, VW_TIER_BASELINE, audit);
 	reopen(p, PASSED);
 	paint(p, &all,
-	      ctx->default_deny ? VW_CODE_DENY | dir_bit(ctx) | VW_REASON_NODE : VW_REASON_ALLOW);
+	      ctx->default_deny && (audit || !ctx->default_audit)
+		      ? VW_CODE_DENY | dir_bit(ctx) | VW_REASON_NODE
+		      : VW_REASON_ALLOW);
 }
 
 /* Audited: what the enforced policies let pass and all of them would refuse. */

@@ -28,6 +28,7 @@ struct row {
 struct row_ctx {
 	enum vw_direction dir;
 	bool default_deny;
+	bool default_audit; /* the default only watches */
 	bool isolated[2]; /* by enforcing policies; by all (audit included) */
 	bool audit; /* some policy is in audit mode */
 	const struct vw_workload *named; /* whose port names count, or NULL */

@@ -189,7 +189,8 @@ static struct vw_decision decide_tiers(const struct question *q)
 	if (decide_ordered(q, VW_TIER_GUARDRAIL, &d) || decide_service(q, &d) ||
 	    decide_ordered(q, VW_TIER_BASELINE, &d))
 		return d;
-	return (struct vw_decision){.allow = !q->default_deny, .tier = VW_TIER_DEFAULT};
+	return (struct vw_decision){.allow = !q->default_deny || (q->set->audit && !q->with_audit),
+				    .tier = VW_TIER_DEFAULT};
 }
 
 static bool any_audit(const struct vw_policyset *set)
@@ -197,7 +198,7 @@ static bool any_audit(const struct vw_policyset *set)
 	vw_vec_foreach (p, &set->list)
 		if (p->audit)
 			return true;
-	return false;
+	return set->audit;
 }
 
 /* Audit never changes what passes: it only tells what would not have. */

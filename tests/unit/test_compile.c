@@ -215,6 +215,42 @@ static void compiled_is_reference(void **state)
 			fail_msg("answers of kind %d came %u times only", k, seen[k]);
 }
 
+/* The same set, but it only watches: nothing is refused, and what was is now told of. */
+static void case_audited(struct scene *s, struct gen *g)
+{
+	struct vw_compiled was = s->c;
+	bool mixed = false;
+
+	vw_vec_foreach (p, &s->set.list)
+		mixed |= p->audit;
+	s->c = (struct vw_compiled){0};
+	vw_policyset_audit(&s->set);
+	compile(s);
+	for (int i = 0; i < PROBES / 4; i++) {
+		struct probe p = {0};
+		uint32_t before, now;
+
+		assert_true(pick_self(s, g, &p));
+		probe_random(s, g, &p);
+		if (!p.ask_addr.family)
+			continue;
+		before = vw_compiled_judge(&was, p.wall, p.dir, &p.ask_addr, p.proto, p.ask_port);
+		now = vw_compiled_judge(&s->c, p.wall, p.dir, &p.ask_addr, p.proto, p.ask_port);
+		if (now & VW_CODE_DENY ||
+		    (!mixed &&
+		     (before & VW_CODE_DENY && now != (before ^ VW_CODE_DENY ^ VW_CODE_AUDIT))))
+			fail_msg("VW_SEED=%llu: %08x became %08x", (unsigned long long)s->seed,
+				 before, now);
+	}
+	vw_compiled_done(&was);
+}
+
+static void audited_set_only_watches(void **state)
+{
+	(void)state;
+	each_case(case_audited);
+}
+
 static const struct vw_addr *addr_of(const struct vw_workload *w, int family,
 				     const struct vw_iface **ret_iface)
 {
@@ -572,6 +608,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(compiled_is_reference),
+		cmocka_unit_test(audited_set_only_watches),
 		cmocka_unit_test(published_is_container_behind),
 		cmocka_unit_test(order_does_not_show),
 		cmocka_unit_test(replica_is_one_element),
