@@ -76,19 +76,15 @@ static void trouble(struct vw_agent *a, const char *what, int r, const struct vw
 	e->error_ns = vw_wall_ns();
 }
 
-static int compile(struct vw_agent *a, struct vw_compiled *ret)
+static int compile(struct vw_agent *a, const struct vw_policyset *set, struct vw_compiled *ret,
+		   struct vw_diag *d)
 {
-	_cleanup_(vw_diag_done) struct vw_diag d = {};
 	_cleanup_free_ struct vw_held *held = calloc(a->held.n + 1, sizeof(*held));
 	int r = held ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < a->held.n && !r; i++)
 		held[i] = a->held.v[i].wall;
-	if (!r)
-		r = vw_compile(&a->policies, &a->world, held, a->held.n, &a->s->config, ret, &d);
-	if (r < 0)
-		trouble(a, "compile", r, &d);
-	return r;
+	return r ? r : vw_compile(set, &a->world, held, a->held.n, &a->s->config, ret, d);
 }
 
 /* The change from what is in force; *ret_unknown when that had to be read from the kernel and there
@@ -200,17 +196,11 @@ static void report_walls(struct vw_agent *a)
 		qsort(e->reported.v, e->reported.n, sizeof(*e->reported.v), reported_cmp);
 }
 
-static int commit(struct vw_agent *a, struct vw_change *c, size_t *ret_ops, struct vw_diag *d)
+static int send_ops(struct vw_agent *a, const struct vw_oplist *ops, struct vw_diag *d)
 {
-	_cleanup_(oplist_done) struct vw_oplist ops = {};
-	int r = vw_plan(&c->have, &c->want, &ops);
+	int r = ops->list.n ? vw_nft_commit(a->nft, ops, d) : 0;
 
-	*ret_ops += ops.list.n;
-	if (r < 0 || !ops.list.n)
-		return r;
-	r = vw_nft_commit(a->nft, &ops, d);
-	if (!r)
-		a->enforced.commits++;
+	a->enforced.commits += !r && ops->list.n;
 	return r;
 }
 
@@ -244,41 +234,66 @@ static int commit_absent(struct vw_agent *a, size_t *ops, struct vw_diag *d)
 
 	while (e->absent.absent.n && !r) {
 		_cleanup_(vw_change_done) struct vw_change c = {};
+		_cleanup_(oplist_done) struct vw_oplist more = {};
 		size_t left = e->absent.absent.n;
 
 		r = vw_change_more(&e->now, &e->absent, &c);
 		if (!r)
-			r = commit(a, &c, ops, d);
+			r = vw_plan(&c.have, &c.want, &more);
+		if (!r)
+			r = send_ops(a, &more, d);
+		*ops += more.list.n;
 		if (r < 0)
 			e->absent.absent.n = left; /* none of them is up */
 	}
 	return r;
 }
 
-static int bring(struct vw_agent *a, struct vw_compiled *now)
+void vw_planned_done(struct vw_planned *p)
 {
-	_cleanup_(vw_diag_done) struct vw_diag d = {};
-	_cleanup_(vw_change_done) struct vw_change c = {};
-	bool unknown;
-	size_t ops = 0;
+	oplist_done(&p->ops);
+	vw_change_done(&p->change);
+	vw_compiled_done(&p->now);
+}
+
+int vw_agent_plan(struct vw_agent *a, const struct vw_policyset *set, struct vw_planned *ret,
+		  struct vw_diag *d)
+{
+	_cleanup_(vw_planned_done) struct vw_planned p = {};
+	int r = vw_agent_holds(a);
+
+	if (!r)
+		r = compile(a, set, &p.now, d);
+	if (!r)
+		r = difference(a, &p.now, &p.change, &p.unknown, d);
+	if (!r)
+		r = vw_plan(&p.change.have, &p.change.want, &p.ops);
+	if (r < 0)
+		return r;
+	*ret = p;
+	p = (struct vw_planned){};
+	return 0;
+}
+
+int vw_agent_commit(struct vw_agent *a, struct vw_planned *p, struct vw_diag *d)
+{
+	size_t ops = p->ops.list.n;
 	int r;
 
-	r = difference(a, now, &c, &unknown, &d);
+	before_commit(a, &p->now);
+	r = send_ops(a, &p->ops, d);
+	oplist_done(&p->ops);
 	if (!r) {
-		before_commit(a, now);
-		r = commit(a, &c, &ops, &d);
-	}
-	if (!r) {
-		settle(a, now, &c, unknown);
-		vw_change_done(&c);
+		settle(a, &p->now, &p->change, p->unknown);
+		vw_change_done(&p->change);
 		vw_rejudge_run(&a->rejudge);
-		r = commit_absent(a, &ops, &d);
+		r = commit_absent(a, &ops, d);
 		if (vw_naming_build(&a->naming, &a->world, &a->enforced.now) < 0)
 			vw_err("names for denied flows: out of memory");
 	}
 	if (r < 0) {
 		a->enforced.trusted = false;
-		trouble(a, "commit", r, &d);
+		trouble(a, "commit", r, d);
 	}
 	report_walls(a);
 	vw_agent_learn_update(a);
@@ -323,18 +338,19 @@ static void retry(struct vw_agent *a)
 
 int vw_agent_reconcile(struct vw_agent *a)
 {
-	_cleanup_(vw_compiled_done) struct vw_compiled now = {};
+	_cleanup_(vw_planned_done) struct vw_planned p = {};
+	_cleanup_(vw_diag_done) struct vw_diag d = {};
 	int r;
 
 	/* Until the world is whole, what is in the kernel is the better judgement. */
 	if (!a->runtime_state.synced)
 		return 0;
 	vw_timer_disarm(a->reconcile_timer);
-	r = vw_agent_holds(a);
-	if (!r)
-		r = compile(a, &now);
-	if (!r)
-		r = bring(a, &now);
+	r = vw_agent_plan(a, &a->policies, &p, &d);
+	if (r < 0)
+		trouble(a, "plan", r, &d);
+	else
+		r = vw_agent_commit(a, &p, &d);
 	if (r < 0) {
 		retry(a);
 		return r;

@@ -468,3 +468,12 @@ void vw_rejudge_run(struct vw_rejudge *j)
 	if (j->later.n && !vw_timer_armed(j->later_timer))
 		vw_timer_arm(j->later_timer, LATER_MS);
 }
+
+size_t vw_rejudge_drain(struct vw_rejudge *j, int64_t max_ms)
+{
+	int64_t end = vw_now_ns() + max_ms * 1000000;
+
+	while (j->queue.n && vw_now_ns() < end)
+		slice(j);
+	return j->queue.n;
+}

@@ -29,6 +29,8 @@ int vw_rejudge_note(struct vw_rejudge *j, const struct vw_compiled *old,
 int vw_rejudge_all(struct vw_rejudge *j, const struct vw_compiled *now);
 /* Judges the first of what was noted, the rest from the loop. */
 void vw_rejudge_run(struct vw_rejudge *j);
+/* Judges the rest now, as far as this time goes; returns how many walls are left. */
+size_t vw_rejudge_drain(struct vw_rejudge *j, int64_t max_ms);
 
 /* Pure. Walls whose judgement may be stricter under now than under old; soon: by a change of policy
  * or by an address that lost its owner; later: by an address that was nobody's and is somebody's.

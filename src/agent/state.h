@@ -116,6 +116,20 @@ void vw_agent_dirty(struct vw_agent *a);
 /* Does it now: 0, or -errno when something is not enforced (a retry is under way). */
 int vw_agent_reconcile(struct vw_agent *a);
 void vw_agent_reconcile_timer(void *agent);
+/* What putting policies in force means, worked out and not sent. */
+struct vw_planned {
+	struct vw_compiled now;
+	struct vw_change change;
+	struct vw_oplist ops; /* borrowed from change: one transaction */
+	bool unknown; /* what is in the kernel had to be read, and was something */
+};
+void vw_planned_done(struct vw_planned *p);
+/* Against what is enforced. 0, or -errno with words in d. */
+int vw_agent_plan(struct vw_agent *a, const struct vw_policyset *set, struct vw_planned *ret,
+		  struct vw_diag *d);
+/* Sends it and takes it over; a->policies are those that it was worked out for. On failure what was
+ * enforced still is. */
+int vw_agent_commit(struct vw_agent *a, struct vw_planned *p, struct vw_diag *d);
 /* The workload's interface is enforced by an acknowledged wall. */
 bool vw_agent_enforced(const struct vw_agent *a, const struct vw_iface *i);
 /* The acknowledged wall on this link, or NULL. */
