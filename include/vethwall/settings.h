@@ -37,6 +37,8 @@ struct vw_settings {
 	uint64_t pcap_segment_bytes;
 	unsigned pcap_segments;
 	unsigned flow_interval_ms; /* a flow that goes on gets a record this often */
+	unsigned live_interval_ms; /* walls' live flows are read this often */
+	bool audit; /* mode: audit: nothing is refused by policy, it is recorded */
 	VW_VEC(struct vw_image_source) image_lists; /* names unique */
 	struct vw_config config; /* default: deny, sizes, timeouts, NFLOG group */
 };

@@ -296,6 +296,8 @@ int vw_agent_commit(struct vw_agent *a, struct vw_planned *p, struct vw_diag *d)
 		trouble(a, "commit", r, d);
 	}
 	report_walls(a);
+	if (vw_live_watch_walls(a->live, &a->enforced.now, p->unknown) < 0)
+		vw_err("ages of live flows: out of memory");
 	vw_agent_learn_update(a);
 	if (ops >= TRIM_OPS)
 		malloc_trim(0);

@@ -9,6 +9,7 @@
 #include "vethwall/change.h"
 #include "agent/control.h"
 #include "agent/images.h"
+#include "agent/live.h"
 #include "agent/naming.h"
 #include "agent/rejudge.h"
 #include "vethwall/capture.h"
@@ -108,6 +109,7 @@ struct vw_agent {
 	struct vw_naming naming;
 	struct vw_rejudge rejudge;
 	struct learn learn;
+	struct vw_live_watch *live;
 };
 
 /* reconcile.c */
@@ -164,6 +166,8 @@ int vw_agent_host_addrs(struct vw_agent *a, bool *ret_changed);
 /* status.c, requests.c */
 json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_control_peer *peer);
 extern const struct vw_control_cmd vw_agent_requests[];
+/* live_requests.c */
+json_t *vw_agent_live(void *agent, const json_t *request, const struct vw_control_peer *peer);
 /* Re-reads the policies and enforces them; SIGHUP and the request of that name. */
 json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_control_peer *peer);
 

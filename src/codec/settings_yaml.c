@@ -51,6 +51,7 @@ struct key {
 		KEY_PATH,
 		KEY_RUNTIME,
 		KEY_DEFAULT,
+		KEY_MODE,
 		KEY_BOOL,
 		KEY_DNS,
 		KEY_IMAGES,
@@ -76,9 +77,11 @@ static const struct key top_keys[] = {
 	{"log_dir", AT(KEY_PATH, log_dir)},
 	{"log_group", AT(KEY_PATH, log_group)},
 	{"default", AT(KEY_DEFAULT, config.default_deny)},
+	{"mode", AT(KEY_MODE, audit)},
 	{"hold_unknown", AT(KEY_BOOL, hold_unknown)},
 	{"dns", AT(KEY_DNS, dns)},
 	{"image_lists", AT(KEY_IMAGES, image_lists)},
+	{"live_interval", AT(KEY_TIME, live_interval_ms, 1000, 3600000, "a time from 1s to 1h")},
 	{"nflog_group", AT(KEY_COUNT, config.nflog_group, 0, 65535)},
 };
 static const struct key log_keys[] = {
@@ -114,7 +117,7 @@ static const struct group {
 	{"limits", limit_keys, VW_ARRAY_SIZE(limit_keys)},
 	{"timeouts", timeout_keys, VW_ARRAY_SIZE(timeout_keys)},
 };
-#define KEYS_MAX 20 /* keys and groups on one level */
+#define KEYS_MAX 24 /* keys and groups on one level */
 _Static_assert(VW_ARRAY_SIZE(top_keys) + VW_ARRAY_SIZE(groups) - 1 <= KEYS_MAX,
 	       "room for all keys");
 
@@ -228,6 +231,7 @@ static void read_number(struct vw_rd *rd, vw_node n, const struct key *k, void *
 static void read_key(struct vw_rd *rd, vw_node n, const struct key *k, struct vw_settings *s)
 {
 	static const char *const verdicts[] = {"allow", "deny", NULL};
+	static const char *const modes[] = {"enforce", "audit", NULL};
 	void *at = (char *)s + k->offset;
 
 	switch (k->type) {
@@ -237,6 +241,9 @@ static void read_key(struct vw_rd *rd, vw_node n, const struct key *k, struct vw
 		break;
 	case KEY_DEFAULT:
 		*(bool *)at = vw_rd_word(rd, n, k->name, verdicts) == 1;
+		break;
+	case KEY_MODE:
+		*(bool *)at = vw_rd_word(rd, n, k->name, modes) == 1;
 		break;
 	case KEY_BOOL:
 		vw_rd_bool(rd, n, k->name, at);
@@ -357,6 +364,7 @@ int vw_settings_default(struct vw_settings *ret)
 		.pcap_segment_bytes = 16u << 20,
 		.pcap_segments = 4,
 		.flow_interval_ms = 5000,
+		.live_interval_ms = 15000,
 		.config = vw_config_default,
 	};
 
