@@ -17,7 +17,7 @@ struct vw_flow_names {
 	const char *workload; /* "namespace/name" */
 	const char *service, *image;
 	const char *peer; /* "namespace/name", or an entity: "host", "world", ... */
-	const char *peer_service;
+	const char *peer_service, *peer_name;
 	const char *policy, *rule,
 		*tier; /* "default" when none allowed it; reasons as vw_reason_str */
 };

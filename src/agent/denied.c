@@ -218,13 +218,22 @@ static void note_sample(struct vw_denied *v, struct denied_wall *w, const struct
 
 static void keep_packet(struct vw_denied *v, const struct vw_nflog *f)
 {
+	struct vw_pcapng_packet k = {.time_us = f->time_us ? f->time_us : vw_wall_ns() / 1000,
+				     .data = f->payload,
+				     .caplen = f->payload_len,
+				     .len = f->packet_len,
+				     .received = f->indev != 0};
+	char comment[VW_PCAPNG_COMMENT_MAX];
+	struct vw_flow flow = {.t = f->tuple};
 	unsigned held = 0;
 	int r;
 
 	if (!f->payload || !f->has_tuple)
 		return;
-	r = vw_pcap_file_write(v->pcap, f->time_us ? f->time_us : vw_wall_ns() / 1000, f->payload,
-			       f->payload_len, f->packet_len);
+	vw_flow_set_code(&flow, f->mark);
+	denied_name(v, f->indev ? f->indev : f->outdev, &flow);
+	k.comment = (struct vw_str){comment, vw_pcapng_comment(&flow, comment)};
+	r = vw_pcap_file_write(v->pcap, &k);
 	if (!r)
 		return;
 	v->stats.write_errors++;

@@ -254,17 +254,22 @@ static bool read_sets(struct vw_denied *v, struct denied_wall *w, bool final, bo
 
 /* ---- writing ---- */
 
-static void record_names(struct vw_flow *f, const struct vw_flow_names *n)
+void denied_name(struct vw_denied *v, unsigned ifindex, struct vw_flow *f)
 {
-	f->in_iface = vw_str_of(n->in_iface);
-	f->workload = vw_str_of(n->workload);
-	f->service = vw_str_of(n->service);
-	f->image = vw_str_of(n->image);
-	f->peer = vw_str_of(n->peer);
-	f->peer_service = vw_str_of(n->peer_service);
-	f->policy = vw_str_of(n->policy);
-	f->rule = vw_str_of(n->rule);
-	f->tier = vw_str_of(n->tier);
+	struct vw_flow_names n = {0};
+	bool sum = vw_flow_is_sum(f->event);
+
+	v->namer(v->arg, ifindex, &f->t, &n);
+	f->in_iface = vw_str_of(n.in_iface);
+	f->workload = vw_str_of(n.workload);
+	f->service = vw_str_of(n.service);
+	f->image = vw_str_of(n.image);
+	f->peer = vw_str_of(sum ? NULL : n.peer);
+	f->peer_service = vw_str_of(sum ? NULL : n.peer_service);
+	f->peer_name = vw_str_of(sum ? NULL : n.peer_name);
+	f->policy = vw_str_of(n.policy);
+	f->rule = vw_str_of(n.rule);
+	f->tier = vw_str_of(n.tier);
 }
 
 /* The lines in buf go to the file; then, and only then, are they reported. */
@@ -321,14 +326,12 @@ static int write_flow(struct vw_denied *v, const struct denied_wall *w, size_t k
 {
 	int64_t wall_us = vw_wall_ns() / 1000, last_ms = c->gone_ms - DENIED_TIMEOUT_MS;
 	char id[VW_COMMUNITY_ID_LEN];
-	struct vw_flow_names names = {0};
 	struct vw_flow f = {.time_us = wall_us, .ifindex = w->ifindex};
 
 	if (vw_tuple_decode(c->key, klen, &f.t))
 		return 0;
 	vw_flow_set_code(&f, f.t.code);
-	v->namer(v->arg, w->ifindex, &f.t, &names);
-	record_names(&f, &names);
+	denied_name(v, w->ifindex, &f);
 	f.packets = c->pending_packets;
 	f.bytes = packet_bytes(f.t.code, c->pending_packets, c->pending_bytes);
 	f.total_packets = c->packets;
@@ -346,12 +349,10 @@ static int write_overflow(struct vw_denied *v, const struct denied_wall *w,
 			  struct denied_overflow *o, int64_t now_ms)
 {
 	struct vw_flow f = {.event = VW_FLOW_OVERFLOW, .ifindex = w->ifindex};
-	struct vw_flow_names names = {0};
 	int r;
 
-	v->namer(v->arg, w->ifindex, &f.t, &names);
-	names.peer = names.peer_service = names.policy = names.rule = names.tier = NULL;
-	record_names(&f, &names);
+	denied_name(v, w->ifindex, &f);
+	f.policy = f.rule = f.tier = (struct vw_str){0};
 	f.time_us = f.last_us = vw_wall_ns() / 1000;
 	f.first_us = o->first_us;
 	f.packets = o->pending[0];

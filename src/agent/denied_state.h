@@ -12,7 +12,7 @@
 #include "vethwall/store.h"
 
 #define DENIED_LOG "denied.jsonl"
-#define DENIED_PCAP "denied.pcap"
+#define DENIED_PCAP "denied.pcapng"
 #define DENIED_TIMEOUT_MS (10 * 60 * 1000) /* of the kernel's elements (core/render_wall.c) */
 #define DENIED_ENTRIES_MAX 4000000 /* counters kept over all walls; about 400 MB */
 #define DENIED_WALLS_MAX 65536
@@ -79,6 +79,8 @@ void denied_forget_counters(struct vw_denied *v, struct denied_wall *w);
 struct vw_counted *denied_entry(struct vw_denied *v, struct vw_counted_table *t,
 				const uint8_t *key);
 
+/* Names the flow's ends and what decided it, by its tuple and event. */
+void denied_name(struct vw_denied *v, unsigned ifindex, struct vw_flow *f);
 /* Reads the wall's sets, writes what is due (all: whatever is pending) and sets w->due_ms. */
 void denied_read_wall(struct vw_denied *v, struct denied_wall *w, bool all);
 /* A wall whose chain has counted nothing yet owes nothing. */

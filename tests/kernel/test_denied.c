@@ -487,7 +487,7 @@ static void first_record(void **state)
 	assert_true(f->community_id.n == 30);
 	assert_true(f->first_us >= before - 10000 && f->time_us <= vw_wall_ns() / 1000);
 	stop_agent(&ag);
-	run("tcpdump -n -r %s/denied.pcap 2>/dev/null | grep -q '" CONT4 ".40000 > " HOST4 ".53: '",
+	run("tcpdump -n -r %s/denied.pcapng 2>/dev/null | grep -q '" CONT4 ".40000 > " HOST4 ".53: '",
 	    dir);
 }
 
