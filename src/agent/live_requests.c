@@ -75,6 +75,16 @@ static json_t *flow_json(const struct vw_live_flow *f, const struct vw_flow_name
 		f->last_ms ? json_integer(idle > 0 ? idle : 0) : json_null());
 }
 
+/* Walls of others are not even read. */
+static bool wanted(const struct telling *t, unsigned ifindex)
+{
+	const struct vw_tuple none = {0};
+	struct vw_flow_names names;
+
+	vw_naming_flow(&t->a->naming, &t->a->enforced.now, ifindex, &none, &names);
+	return name_is(names.workload, t->workload) && name_is(names.service, t->service);
+}
+
 static void tell(const struct vw_live_flow *f, void *arg)
 {
 	struct telling *t = arg;
@@ -82,8 +92,6 @@ static void tell(const struct vw_live_flow *f, void *arg)
 	struct vw_flow_names names;
 
 	vw_naming_flow(&t->a->naming, &t->a->enforced.now, f->ifindex, &tuple, &names);
-	if (!name_is(names.workload, t->workload) || !name_is(names.service, t->service))
-		return;
 	if (t->total++ < t->limit && json_array_append_new(t->list, flow_json(f, &names)) < 0)
 		t->failed = true;
 }
@@ -118,7 +126,8 @@ json_t *vw_agent_live(void *agent, const json_t *request, const struct vw_contro
 	vw_vec_foreach (w, &a->enforced.now.walls) {
 		bool fresh = vw_now_ns() / 1000 - begin < READ_US, from_memory;
 
-		if (vw_live_watch_each(a->live, w->ifindex, fresh, tell, &t, &from_memory) < 0)
+		if (!wanted(&t, w->ifindex) ||
+		    vw_live_watch_each(a->live, w->ifindex, fresh, tell, &t, &from_memory) < 0)
 			continue;
 		walls++;
 		remembered += from_memory;
