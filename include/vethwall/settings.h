@@ -38,6 +38,7 @@ struct vw_settings {
 	unsigned pcap_segments;
 	unsigned flow_interval_ms; /* a flow that goes on gets a record this often */
 	unsigned live_interval_ms; /* walls' live flows are read this often */
+	unsigned history; /* sets of policies that were in force, kept to go back to */
 	bool audit; /* mode: audit: nothing is refused by policy, it is recorded */
 	VW_VEC(struct vw_image_source) image_lists; /* names unique */
 	struct vw_config config; /* default: deny, sizes, timeouts, NFLOG group */

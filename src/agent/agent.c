@@ -168,7 +168,7 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = lock(a, d);
 	if (!r)
-		r = vw_agent_load_policies(a, d);
+		r = vw_agent_applied_load(a, d);
 	if (!r)
 		r = vw_loop_new(&a->loop);
 	if (!r)
@@ -190,6 +190,8 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = open_control(a, d);
 	if (!r)
+		r = vw_agent_applied_start(a);
+	if (!r)
 		r = vw_agent_images_open(a);
 	return r ? r : open_runtime(a, d);
 }
@@ -199,6 +201,7 @@ static void stop(struct vw_agent *a)
 	if (a->denied)
 		vw_denied_flush(a->denied);
 	vw_control_free(&a->control);
+	vw_agent_applied_done(a);
 	vw_agent_images_done(a);
 	vw_runtime_free(&a->runtime);
 	vw_denied_free(&a->denied);

@@ -7,6 +7,7 @@
 #define VETHWALL_AGENT_STATE_H
 
 #include "vethwall/change.h"
+#include "agent/applied.h"
 #include "agent/control.h"
 #include "agent/images.h"
 #include "agent/live.h"
@@ -96,6 +97,7 @@ struct vw_agent {
 
 	struct vw_sources sources; /* the texts of: */
 	struct vw_policyset policies;
+	struct vw_applied_sets applied;
 	struct policies_state policies_state;
 	struct vw_world world;
 	struct vw_images images;

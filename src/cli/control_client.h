@@ -12,7 +12,8 @@
 
 #include "vethwall/diag.h"
 
-#define VW_CONTROL_REQUEST_MAX (64u << 10) /* bytes of one request line */
+/* Bytes of one request line, for root; the agent takes 64 KiB from others. */
+#define VW_CONTROL_REQUEST_MAX (40u << 20)
 #define VW_CONTROL_ANSWER_MAX (64u << 20) /* of one answer line */
 
 /* Sends the request and waits for the answer, whatever its "ok" says (caller: json_decref). On

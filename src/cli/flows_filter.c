@@ -60,7 +60,7 @@ bool flows_filter_match(const struct flows_filter *f, const struct vw_flow *r)
 	       (!f->policy || name_is(&r->policy, f->policy)) && (!f->peer || peer_is(f, r));
 }
 
-static int parse_duration(const char *s, int64_t *ret_us)
+int flows_duration_parse(const char *s, int64_t *ret_us)
 {
 	static const struct {
 		char unit;
@@ -111,7 +111,7 @@ int flows_time_parse(const char *s, int64_t now_us, int64_t *ret_us)
 
 	if (!strcmp(s, "now"))
 		*ret_us = now_us;
-	else if (!parse_duration(s, &us))
+	else if (!flows_duration_parse(s, &us))
 		*ret_us = now_us - us;
 	else if (!vw_time_parse(s, strlen(s), &us))
 		*ret_us = us;

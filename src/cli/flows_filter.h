@@ -22,6 +22,8 @@ bool flows_filter_match(const struct flows_filter *f, const struct vw_flow *r);
 /* "2h", "90s", "1d", or a time as RFC 3339 or local "2026-11-22 14:30[:05]", "2026-11-22", "14:30".
  * now_us is what durations count back from. -EINVAL. */
 int flows_time_parse(const char *s, int64_t now_us, int64_t *ret_us);
+/* "2h", "90s", "1d". */
+int flows_duration_parse(const char *s, int64_t *ret_us);
 /* "443" or "8000-8100". */
 int flows_port_parse(const char *s, uint16_t *ret_lo, uint16_t *ret_hi);
 void flows_peer_set(struct flows_filter *f, const char *s);

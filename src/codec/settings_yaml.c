@@ -81,6 +81,7 @@ static const struct key top_keys[] = {
 	{"hold_unknown", AT(KEY_BOOL, hold_unknown)},
 	{"dns", AT(KEY_DNS, dns)},
 	{"image_lists", AT(KEY_IMAGES, image_lists)},
+	{"history", AT(KEY_COUNT, history, 2, 1000)},
 	{"live_interval", AT(KEY_TIME, live_interval_ms, 1000, 3600000, "a time from 1s to 1h")},
 	{"nflog_group", AT(KEY_COUNT, config.nflog_group, 0, 65535)},
 };
@@ -364,6 +365,7 @@ int vw_settings_default(struct vw_settings *ret)
 		.pcap_segment_bytes = 16u << 20,
 		.pcap_segments = 4,
 		.flow_interval_ms = 5000,
+		.history = 20,
 		.live_interval_ms = 15000,
 		.config = vw_config_default,
 	};
