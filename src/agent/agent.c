@@ -184,7 +184,10 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = vw_agent_learn_init(a);
 	if (!r)
-		r = vw_live_watch_new(a->loop, a->nft, a->s->live_interval_ms, NULL, a, &a->live);
+		r = vw_agent_seen_init(a);
+	if (!r)
+		r = vw_live_watch_new(a->loop, a->nft, a->s->live_interval_ms, vw_agent_seen_news,
+				      a, &a->live);
 	if (!r)
 		r = vw_denied_open(a->loop, a->nft, a->s, namer, a, &a->denied, d);
 	if (!r)
@@ -207,6 +210,7 @@ static void stop(struct vw_agent *a)
 	vw_denied_free(&a->denied);
 	vw_agent_learn_done(a);
 	vw_live_watch_free(&a->live);
+	vw_agent_seen_done(a);
 	vw_rejudge_done(&a->rejudge);
 	vw_links_free(&a->links);
 	vw_nft_free(&a->nft);

@@ -6,6 +6,7 @@
 #include "agent/state.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/flow.h"
+#include "vethwall/seen_json.h"
 
 #define LIMIT_DEFAULT 10000
 #define LIMIT_MAX 20000 /* some 450 bytes each */
@@ -141,4 +142,17 @@ json_t *vw_agent_live(void *agent, const json_t *request, const struct vw_contro
 			 (json_int_t)t.total, "walls", walls, "walls_from_memory", remembered,
 			 "age_unknown", (json_int_t)stats.unknown, "interval_ms",
 			 (int)a->s->live_interval_ms, "flows", t.list);
+}
+
+json_t *vw_agent_seen(void *agent, const json_t *request, const struct vw_control_peer *peer)
+{
+	struct vw_agent *a = agent;
+	json_t *list = vw_seen_json(&a->seen.table);
+
+	(void)request;
+	(void)peer;
+	if (!list)
+		return NULL;
+	return json_pack("{s:b, s:I, s:I, s:o}", "ok", 1, "over", (json_int_t)a->seen.table.over,
+			 "unclear", (json_int_t)a->seen.unclear, "seen", list);
 }

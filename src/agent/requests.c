@@ -136,6 +136,7 @@ const struct vw_control_cmd vw_agent_requests[] = {
 	{"status", false, vw_agent_status},
 	{"explain", false, explain},
 	{"live", false, vw_agent_live},
+	{"seen", false, vw_agent_seen},
 	{"snapshot", false, vw_agent_snapshot},
 	{"reload", true, vw_agent_reload},
 	{"apply", true, vw_agent_apply},

@@ -13,6 +13,7 @@
 #include "agent/live.h"
 #include "agent/naming.h"
 #include "agent/rejudge.h"
+#include "agent/seen.h"
 #include "vethwall/capture.h"
 #include "vethwall/denied.h"
 #include "vethwall/links.h"
@@ -112,6 +113,7 @@ struct vw_agent {
 	struct vw_rejudge rejudge;
 	struct learn learn;
 	struct vw_live_watch *live;
+	struct vw_seen_memory seen;
 };
 
 /* reconcile.c */
@@ -170,6 +172,7 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 extern const struct vw_control_cmd vw_agent_requests[];
 /* live_requests.c */
 json_t *vw_agent_live(void *agent, const json_t *request, const struct vw_control_peer *peer);
+json_t *vw_agent_seen(void *agent, const json_t *request, const struct vw_control_peer *peer);
 /* Re-reads the policies and enforces them; SIGHUP and the request of that name. */
 json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_control_peer *peer);
 

@@ -67,6 +67,18 @@ t "udp to the resolver's port" allowed api udp/53 "$DB"
 t "is there too" live '.proto=="udp" and .opened=="out" and .peer_port==53'
 t "one that closes keeps its opener" eval 'allowed api tcp/5432 "$DB" && live ".closing==true"'
 
+# seen FILTER: the agent remembers such a connection
+seen()
+{
+	local got
+	got=$(ask '{"cmd":"seen"}')
+	jq -e "[.seen[] | select($1)] | length > 0" <<<"$got" >/dev/null || { jq -c '.seen[]' <<<"$got"; return 1; }
+}
+MEMORY='.service=="api" and .direction=="egress" and .peer_kind=="service" and .peer_namespace=="shop" and .peer=="db" and
+	.port==5432'
+t "what passed is remembered" wait_until "$DEADLINE" seen "$MEMORY and .count>=2"
+t "at the other end, too" wait_until "$DEADLINE" seen '.service=="db" and .direction=="ingress" and .peer=="api" and .port==53'
+
 filtered()
 {
 	ask '{"cmd":"live","service":"db"}' | jq -e '[.flows[].service]|unique == ["db"]'
@@ -81,6 +93,7 @@ t "a silly limit is refused" eval 'ask "{\"cmd\":\"live\",\"limit\":0}" | jq -e 
 
 t "the agent stops in order" agent_stop agent
 t "the next one starts" start_agent
+t "it remembers what the one before has seen" seen "$MEMORY and .count>=2"
 t "what is older than the agent is so at least" wait_until "$DEADLINE" live "$SENT and .at_least"
 
 ns_del db
