@@ -126,7 +126,8 @@ const char *vw_diff_port_str(uint8_t proto, uint16_t port, char buf[static VW_DI
 	if (vw_proto_has_ports(proto))
 		snprintf(buf, VW_DIFF_PORT_STRLEN, "%s/%u", name, port);
 	else if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
-		snprintf(buf, VW_DIFF_PORT_STRLEN, "%s %u/%u", name, port >> 8, port & 0xff);
+		snprintf(buf, VW_DIFF_PORT_STRLEN, "%s %u/%u", name, (unsigned)port >> 8,
+			 (unsigned)port & 0xff);
 	else
 		snprintf(buf, VW_DIFF_PORT_STRLEN, "%s", name);
 	return buf;
