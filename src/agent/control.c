@@ -153,6 +153,11 @@ static int client_reply(struct client *cl, json_t *answer)
 	json_decref(answer);
 	if (!text)
 		return -ENOMEM;
+	if (len >= VW_CONTROL_ANSWER_MAX) { /* no client would take it */
+		free(text);
+		return client_reply(cl, vw_control_error("the answer would be longer than %u bytes",
+							 VW_CONTROL_ANSWER_MAX));
+	}
 	text[len] = '\n'; /* the NUL is not sent */
 	cl->out = text;
 	cl->n_out = len + 1;
