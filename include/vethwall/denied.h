@@ -25,8 +25,12 @@ struct vw_flow_names {
 struct vw_denied_stats {
 	uint64_t records, packets, bytes; /* written */
 	uint64_t samples, samples_lost; /* NFLOG messages; ENOBUFS events of its socket */
-	uint64_t write_errors, unwritten_packets;
-	uint64_t overflow_packets; /* counted by the chain but in no set: the set was full */
+	uint64_t samples_unkept; /* packets that could not be written to the packet files */
+	uint64_t write_errors, read_errors, unwritten_packets;
+	uint64_t overflow_packets; /* counted by the chain but in no flow's record */
+	uint64_t held_packets; /* refused while the veth was held */
+	uint64_t gaps; /* times in which the log could not be written, over */
+	bool failing; /* it cannot be written now */
 };
 
 struct vw_denied;
@@ -38,7 +42,8 @@ typedef void (*vw_flow_namer)(void *arg, unsigned ifindex, const struct vw_tuple
 int vw_denied_open(struct vw_loop *loop, struct vw_nft *nft, const struct vw_settings *s,
 		   vw_flow_namer namer, void *arg, struct vw_denied **ret, struct vw_diag *d);
 void vw_denied_free(struct vw_denied **v);
-/* A wall stands: its sets are read from now on. has4/has6: which denied sets it has. */
+/* A wall stands: its sets are read from now on. has4/has6: which denied sets it has; neither: the
+ * veth is held. Again when that has changed. */
 void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6);
 /* Reads a wall's sets for the last time, writes what they hold and forgets it; call before its sets
  * are deleted. */

@@ -86,7 +86,10 @@ struct vw_pcap_file;
 int vw_pcap_file_open(const struct vw_store_options *o, struct vw_pcap_file **ret,
 		      struct vw_diag *d);
 void vw_pcap_file_free(struct vw_pcap_file **p);
+/* -EAGAIN: it failed less than a second ago, and was not tried again. */
 int vw_pcap_file_write(struct vw_pcap_file *p, const struct vw_pcapng_packet *packet);
+/* Packets that were not kept so far, since the disk had no room. */
+uint64_t vw_pcap_file_lost(const struct vw_pcap_file *p);
 /* Hands what was written to the kernel; on failure the file is cut back to the last flush. */
 int vw_pcap_file_flush(struct vw_pcap_file *p);
 

@@ -130,12 +130,28 @@ static json_t *held_json(const struct vw_agent *a)
 
 static json_t *denied_json(const struct vw_denied_stats *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "records",
-			 (json_int_t)s->records, "packets", (json_int_t)s->packets, "bytes",
-			 (json_int_t)s->bytes, "samples", (json_int_t)s->samples, "samples_lost",
-			 (json_int_t)s->samples_lost, "write_errors", (json_int_t)s->write_errors,
-			 "unwritten_packets", (json_int_t)s->unwritten_packets, "overflow_packets",
-			 (json_int_t)s->overflow_packets);
+	const struct {
+		const char *name;
+		uint64_t v;
+	} counts[] = {
+		{"records", s->records},
+		{"packets", s->packets},
+		{"bytes", s->bytes},
+		{"samples", s->samples},
+		{"samples_lost", s->samples_lost},
+		{"samples_unkept", s->samples_unkept},
+		{"write_errors", s->write_errors},
+		{"read_errors", s->read_errors},
+		{"unwritten_packets", s->unwritten_packets},
+		{"overflow_packets", s->overflow_packets},
+		{"held_packets", s->held_packets},
+		{"gaps", s->gaps},
+	};
+	json_t *j = json_pack("{s:b}", "failing", s->failing);
+
+	for (size_t i = 0; i < VW_ARRAY_SIZE(counts); i++)
+		json_object_set_new(j, counts[i].name, json_integer((json_int_t)counts[i].v));
+	return j;
 }
 
 static json_t *runtime_json(const struct vw_agent *a)
@@ -164,7 +180,7 @@ static bool healthy(const struct vw_agent *a, const struct counts *c,
 		    const struct vw_denied_stats *s)
 {
 	return a->enforced.ready && !a->enforced.error && a->runtime_state.ok && !c->not_enforced &&
-	       !c->not_enforceable && !a->policies_state.failed && !s->write_errors &&
+	       !c->not_enforceable && !a->policies_state.failed && !s->failing &&
 	       vw_agent_images_ok(a) && vw_agent_applied_ok(a) && !a->learn.error;
 }
 

@@ -3,6 +3,7 @@
  * rotated by size. What a crash left incomplete is cut after the last whole block. */
 #include "vethwall/cleanup.h"
 #include "vethwall/codec.h"
+#include "vethwall/loop.h"
 #include "vethwall/store.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define RETRY_NS 1000000000
 #define BUF_BYTES (2 * VW_PCAPNG_PACKET_MAX)
 
 struct vw_pcap_file {
@@ -19,6 +21,8 @@ struct vw_pcap_file {
 	uint64_t segment_bytes;
 	unsigned segments;
 	gid_t gid;
+	uint64_t lost, waiting; /* packets: that were not kept; in buf */
+	int64_t not_before_ns; /* after a failure */
 	size_t fill;
 	uint8_t buf[BUF_BYTES];
 };
@@ -112,7 +116,14 @@ static void close_file(struct vw_pcap_file *p)
 	if (p->fd >= 0)
 		close(p->fd);
 	p->fd = -1;
-	p->fill = 0;
+	p->lost += p->waiting;
+	p->fill = p->waiting = 0;
+}
+
+static int failed(struct vw_pcap_file *p, int r)
+{
+	p->not_before_ns = vw_now_ns() + RETRY_NS;
+	return r;
 }
 
 void vw_pcap_file_free(struct vw_pcap_file **pp)
@@ -141,13 +152,17 @@ static int rotate(struct vw_pcap_file *p)
 	return open_or_next(p);
 }
 
-int vw_pcap_file_write(struct vw_pcap_file *p, const struct vw_pcapng_packet *k)
+/* Makes sure that there is a file with room for the packet. */
+static int prepare(struct vw_pcap_file *p, const struct vw_pcapng_packet *k)
 {
 	uint64_t size = p->flushed + p->fill;
 	size_t need = k->caplen + k->comment.n + 64;
 	struct stat st;
 	int r = 0;
 
+	if (p->not_before_ns && vw_now_ns() < p->not_before_ns)
+		return -EAGAIN;
+	p->not_before_ns = 0;
 	if (p->fd >= 0 && !p->fill && (fstat(p->fd, &st) || !st.st_nlink))
 		close_file(p); /* somebody removed it */
 	if (p->fd < 0)
@@ -156,10 +171,25 @@ int vw_pcap_file_write(struct vw_pcap_file *p, const struct vw_pcapng_packet *k)
 		r = rotate(p);
 	if (!r && p->fill + VW_PCAPNG_PACKET_MAX > sizeof(p->buf))
 		r = vw_pcap_file_flush(p);
-	if (r)
+	return r ? failed(p, r) : 0;
+}
+
+int vw_pcap_file_write(struct vw_pcap_file *p, const struct vw_pcapng_packet *k)
+{
+	int r = prepare(p, k);
+
+	if (r) {
+		p->lost++;
 		return r;
+	}
 	p->fill += vw_pcapng_packet(k, p->buf + p->fill);
+	p->waiting++;
 	return 0;
+}
+
+uint64_t vw_pcap_file_lost(const struct vw_pcap_file *p)
+{
+	return p->lost;
 }
 
 int vw_pcap_file_flush(struct vw_pcap_file *p)
@@ -171,12 +201,12 @@ int vw_pcap_file_flush(struct vw_pcap_file *p)
 	r = vw_write_all(p->fd, p->buf, p->fill);
 	if (!r) {
 		p->flushed += p->fill;
-		p->fill = 0;
+		p->fill = p->waiting = 0;
 		return 0;
 	}
 	/* A full disk: what was begun goes, what was whole stays; opened again at the next packet.
 	 */
 	(void)!ftruncate(p->fd, (off_t)p->flushed);
 	close_file(p);
-	return r;
+	return failed(p, r);
 }
