@@ -23,6 +23,9 @@ int vw_cmd_rollback(int argc, char **argv);
 int vw_cmd_history(int argc, char **argv);
 int vw_cmd_reload(int argc, char **argv);
 int vw_cmd_flows(int argc, char **argv);
+int vw_cmd_graph(int argc, char **argv);
+int vw_cmd_suggest(int argc, char **argv);
+int vw_cmd_diff(int argc, char **argv);
 int vw_cmd_world(int argc, char **argv);
 
 #endif
