@@ -26,6 +26,10 @@ void vw_snapshot_done(struct vw_snapshot *s);
 /* Words in d. As vw_control_ask(); -EAGAIN: the agent cannot tell now; -EPROTO: what it tells does
  * not fit together (another version). */
 int vw_snapshot_ask(const char *run_dir, struct vw_snapshot *ret, struct vw_diag *d);
+/* The same from a world file and a file or folder of policies; the caller's vw_snapshot_done() also
+ * when it fails. What only an agent knows stays empty. (snapshot_files.c) */
+int vw_snapshot_files(const char *world, const char *policies, bool default_deny,
+		      struct vw_snapshot *ret, struct vw_diag *d);
 /* Only the world, as text for --world (caller frees). */
 int vw_snapshot_world(const char *run_dir, char **ret, struct vw_diag *d);
 

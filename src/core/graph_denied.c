@@ -25,9 +25,14 @@ static void workload_end(struct vw_str workload, struct vw_str service, struct e
 	ret->kind = VW_PARTY_SERVICE;
 }
 
-/* False when nothing is known of it. */
-static bool flow_end(struct vw_str name, struct vw_str service, struct end *ret)
+/* False when nothing is known of it. dns: its name, or nothing. */
+static bool flow_end(struct vw_str name, struct vw_str service, struct vw_str dns, struct end *ret)
 {
+	if (dns.n && dns.n <= VW_FLOW_STR_MAX) {
+		snprintf(ret->name, sizeof(ret->name), "%.*s", (int)dns.n, dns.s);
+		ret->kind = VW_PARTY_NAME;
+		return true;
+	}
 	if (!name.n || name.n > VW_FLOW_STR_MAX || service.n > VW_FLOW_STR_MAX)
 		return false;
 	if (memchr(name.s, '/', name.n)) {
@@ -112,10 +117,11 @@ int vw_graph_denied_add(struct vw_graph_denied *d, const struct vw_flow *f)
 	struct vw_graph_tried *t;
 	int r;
 
-	if (f->event != VW_FLOW_DENIED && f->event != VW_FLOW_OVERFLOW)
+	if (f->event != VW_FLOW_DENIED && !vw_flow_is_sum(f->event))
 		return 0;
-	if (f->event == VW_FLOW_OVERFLOW || !flow_end(f->workload, f->service, &self) ||
-	    !flow_end(f->peer, f->peer_service, &peer)) {
+	if (vw_flow_is_sum(f->event) ||
+	    !flow_end(f->workload, f->service, (struct vw_str){0}, &self) ||
+	    !flow_end(f->peer, f->peer_service, f->peer_name, &peer)) {
 		d->left_out += f->packets;
 		return 0;
 	}

@@ -360,9 +360,11 @@ static void refusals_are_summed_by_service(void **state)
 		flow("shop/db-1", "db", "world", NULL, false, 5432),
 		flow("shop/db-1", "db", "host", NULL, true, 53),
 		flow("shop/db-1", "db", NULL, NULL, true, 53),
+		flow("shop/db-1", "db", "world", NULL, true, 443),
 	};
 
 	(void)state;
+	f[6].peer_name = vw_str_of("api.example.org");
 	for (size_t i = 0; i < VW_ARRAY_SIZE(f); i++)
 		assert_int_equal(vw_graph_denied_add(&d, &f[i]), 0);
 	f[0].event = VW_FLOW_ALLOWED;
@@ -370,9 +372,12 @@ static void refusals_are_summed_by_service(void **state)
 	f[0].event = VW_FLOW_OVERFLOW;
 	assert_int_equal(vw_graph_denied_add(&d, &f[0]), 0);
 	assert_int_equal(d.left_out, 20);
-	assert_int_equal(d.list.n, 3);
+	assert_int_equal(d.list.n, 4);
 	assert_int_equal(vw_graph_add_denied(&g, &d), 0);
-	assert_int_equal(g.edges.n, 3);
+	assert_int_equal(g.edges.n, 4);
+	assert_string_equal(g.nodes.v[node(&g, VW_PARTY_NAME, "api.example.org")].name,
+			    "api.example.org");
+	assert_int_equal(g.nodes.n, 5);
 	vw_vec_foreach (e, &g.edges) {
 		if (strcmp(g.nodes.v[e->from].name, "shop/web"))
 			continue;
