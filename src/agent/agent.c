@@ -247,6 +247,9 @@ int vw_agent_run(const struct vw_settings *s)
 	if (!r) {
 		vw_diag_print(&d, stderr, isatty(STDERR_FILENO)); /* warnings */
 		vw_diag_done(&d);
+		if (s->audit)
+			vw_warn("AUDIT: nothing is refused by policy; what would be passes and is "
+				"recorded");
 		if (!a.owned)
 			vw_warn("this kernel has no owned tables (5.12, and 6.9 to keep them): "
 				"others "

@@ -184,6 +184,18 @@ static bool healthy(const struct vw_agent *a, const struct counts *c,
 	       vw_agent_images_ok(a) && vw_agent_applied_ok(a) && !a->learn.error;
 }
 
+/* What is known of live flows, and of earlier ones. */
+static json_t *live_json(const struct vw_agent *a)
+{
+	struct vw_live_stats s;
+
+	vw_live_watch_stats(a->live, &s);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "flows", (json_int_t)s.flows, "age_unknown",
+			 (json_int_t)s.unknown, "failed_readings", (json_int_t)s.failed,
+			 "remembered", (json_int_t)a->seen.table.list.n, "forgotten",
+			 (json_int_t)a->seen.table.over);
+}
+
 json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_control_peer *peer)
 {
 	struct vw_agent *a = agent;
@@ -205,7 +217,7 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 				  a->enforced.failures);
 	return json_pack(
 		"{s:b, s:b, s:b, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, "
-		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
+		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:o}",
 		"ok", 1, "healthy", healthy(a, &c, &stats), "ready", a->enforced.ready, "version",
 		VW_VERSION, "pid", (int)getpid(), "since", time_json(a->since_ns), "owned_table",
 		a->owned, "default", a->s->config.default_deny ? "deny" : "allow", "runtime",
@@ -215,5 +227,6 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 		"workloads", workloads, "held", held_json(a), "denied", denied_json(&stats), "dns",
 		vw_agent_learn_json(a), "error", error, "commits", (json_int_t)a->enforced.commits,
 		"flows_cut", (json_int_t)a->rejudge.cut, "image_lists", vw_agent_images_json(a),
-		"applied", vw_agent_applied_json(a));
+		"applied", vw_agent_applied_json(a), "audit", a->policies.audit, "live",
+		live_json(a));
 }

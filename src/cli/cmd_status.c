@@ -90,6 +90,8 @@ static void print_head(const json_t *j)
 	const json_t *error = json_object_get(j, "error"), *list;
 	size_t i;
 
+	if (yes(j, "audit"))
+		puts("AUDIT: nothing is refused by policy; what would be passes and is recorded");
 	printf("agent     %s, pid %lld, since %s, %s\n", str(j, "version"), num(j, "pid"),
 	       str(j, "since"),
 	       !yes(j, "ready")	   ? "STARTING"

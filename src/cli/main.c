@@ -22,8 +22,10 @@ static const struct cmd {
 	{"rollback", "[SET]", "back to policies that were in force before", vw_cmd_rollback},
 	{"history", "[SET]", "sets of policies that were in force, and by whom", vw_cmd_history},
 	{"reload", "", "put edited policy files in force", vw_cmd_reload},
+	{"suggest", "[--out DIR]", "policies that allow what was seen", vw_cmd_suggest},
 	{"world", "", "what runs here, as a file for --world", vw_cmd_world},
 	{"flows", "[FILTERS]", "review denied flows", vw_cmd_flows},
+	{"graph", "[--format F] [--out FILE]", "who may reach whom, as a picture", vw_cmd_graph},
 };
 
 static void usage(FILE *f)

@@ -283,6 +283,18 @@ static void judge_item(struct judging *j)
 	}
 }
 
+static bool wanted(const struct suggesting *g, const struct item *i)
+{
+	const char *want = g->o->service, *slash = want ? strchr(want, '/') : NULL;
+
+	if (!want)
+		return true;
+	if (!slash)
+		return !strcmp(i->service, want);
+	return !strcmp(i->service, slash + 1) && strlen(i->namespace_) == (size_t)(slash - want) &&
+	       !strncmp(i->namespace_, want, (size_t)(slash - want));
+}
+
 static int leave(struct suggesting *g, const struct judging *j)
 {
 	struct vw_unsuggested u = {.seen = *j->i->s,
@@ -290,9 +302,12 @@ static int leave(struct suggesting *g, const struct judging *j)
 				   .rule = j->denied.rule,
 				   .dir = j->denied_dir,
 				   .partly = j->alive > 0};
+	struct item other = mirror(j->i);
 
 	if (j->i->mirrored)
 		return 0; /* once is enough */
+	if (!wanted(g, j->i) && (j->i->kind != PEER_SERVICE || !wanted(g, &other)))
+		return 0;
 	return vw_vec_push(&g->out.left, u, ITEMS_MAX);
 }
 
@@ -541,18 +556,6 @@ static int begin_doc(struct suggesting *g, const struct item *i)
 	if (r)
 		suggested_done(&d);
 	return r;
-}
-
-static bool wanted(const struct suggesting *g, const struct item *i)
-{
-	const char *want = g->o->service, *slash = want ? strchr(want, '/') : NULL;
-
-	if (!want)
-		return true;
-	if (!slash)
-		return !strcmp(i->service, want);
-	return !strcmp(i->service, slash + 1) && strlen(i->namespace_) == (size_t)(slash - want) &&
-	       !strncmp(i->namespace_, want, (size_t)(slash - want));
 }
 
 static bool same_service(const struct vw_policy *p, const struct item *i)
