@@ -35,6 +35,7 @@ static const char help[] =
 	"  scans                who tried many ports or many addresses, and what shows it\n"
 	"  first-seen --since T what never happened before T; --by as in top\n"
 	"  follow               the last 10 records, then those that come\n"
+	"  live                 what is open now, from the agent (also --live)\n"
 	"  show ID              all about one flow: a Community ID or record ID (--ids), or its "
 	"beginning\n\n"
 	"Filters; a comma or the same option again gives alternatives:\n"
@@ -75,7 +76,7 @@ static const char help[] =
 	"  --out FILE           instead of standard output\n"
 	"  --verify             checks that no record was removed or altered\n"
 	"  --log-dir DIR        the log's folder (" LOG_DIR ")\n"
-	"  --run-dir DIR, --policies DIR   show: the agent, and where its policies are\n"
+	"  --run-dir DIR, --policies DIR   show, live: the agent, and where its policies are\n"
 	"  --state-dir DIR      verify: where the newest seal is kept (" STATE_DIR ")\n"
 	"  -h, --help           this text\n\n"
 	"Exit: 0 done, also when nothing matched; 1 --verify or show found a fault or nothing;\n"
@@ -99,6 +100,7 @@ static const struct mode {
 	{"first-seen", flows_first_seen, 0},
 	{"follow", flows_list, 0},
 	{"show", flows_show, 0},
+	{"live", flows_live, 0},
 	{"verify", flows_verify, 0},
 };
 
@@ -175,6 +177,7 @@ enum {
 	OPT_FORMAT,
 	OPT_OUT,
 	OPT_VERIFY,
+	OPT_LIVE,
 	OPT_LOG_DIR,
 	OPT_RUN_DIR,
 	OPT_STATE_DIR,
@@ -211,6 +214,7 @@ static const struct option options[] = {
 	{"format", required_argument, NULL, OPT_FORMAT},
 	{"out", required_argument, NULL, OPT_OUT},
 	{"verify", no_argument, NULL, OPT_VERIFY},
+	{"live", no_argument, NULL, OPT_LIVE},
 	{"log-dir", required_argument, NULL, OPT_LOG_DIR},
 	{"run-dir", required_argument, NULL, OPT_RUN_DIR},
 	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
@@ -363,8 +367,8 @@ static int take(struct line *l, int opt)
 
 	if (opt >= OPT_FILTER && opt < OPT_SINCE)
 		return flows_filter_option(&q->filter, (enum vw_field)(opt - OPT_FILTER), optarg);
-	if (opt == OPT_VERIFY)
-		return take_mode(l, "verify");
+	if (opt == OPT_VERIFY || opt == OPT_LIVE)
+		return take_mode(l, opt == OPT_LIVE ? "live" : "verify");
 	if (opt >= OPT_SINCE && i < VW_ARRAY_SIZE(texts) && texts[i]) {
 		*texts[i] = optarg;
 		return 0;

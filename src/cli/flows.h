@@ -35,6 +35,7 @@ int flows_first_seen(struct flows_query *q);
 int flows_timeline(struct flows_query *q);
 int flows_scans(struct flows_query *q);
 int flows_show(struct flows_query *q);
+int flows_live(struct flows_query *q);
 int flows_verify(struct flows_query *q);
 int flows_pcap(struct flows_query *q);
 int flows_html(struct flows_query *q);
