@@ -23,6 +23,9 @@ _vethwall()
 		mapfile -t COMPREPLY < <(compgen -W \
 			"cut opened closed opened-world opened-host isolated plan denied-live" -- "$cur")
 		;;
+	--source)
+		mapfile -t COMPREPLY < <(compgen -W "live memory audited allowed denied" -- "$cur")
+		;;
 	--runtime) mapfile -t COMPREPLY < <(compgen -W "docker static:" -- "$cur") ;;
 	--*dir | --policies | --against) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	*)
