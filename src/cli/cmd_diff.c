@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "cli/cmds.h"
-#include "cli/diff.h"
+#include "cli/diff_lists.h"
 #include "cli/load.h"
+#include "cli/page.h"
 #include "cli/source.h"
 #include "vethwall/change.h"
 #include "vethwall/cleanup.h"
@@ -45,7 +46,7 @@ static const char help[] =
 	"                    selects\n"
 	"  --since T         how far the log is looked at: 2h, 7d, or a time (default 24h)\n"
 	"  --log-dir DIR     the log's folder (default: the agent's; offline none)\n"
-	"  --format FORMAT   text, json or markdown\n"
+	"  --format FORMAT   text, json, markdown, or html: a page with a picture of it\n"
 	"  --all             every line, also where there are many\n"
 	"  --out FILE        write the plan to a file, for 'apply --plan'\n"
 	"  --fail-on WORDS   exit 1 only when one of these happens, comma between them:\n"
@@ -167,13 +168,13 @@ static int take_option(int opt, struct vw_diff_options *o)
 
 static int check_options(const struct vw_diff_options *o)
 {
-	static const char *const formats[] = {"text", "json", "markdown"};
+	static const char *const formats[] = {"text", "json", "markdown", "html"};
 	bool known = false;
 
 	for (size_t i = 0; i < VW_ARRAY_SIZE(formats); i++)
 		known |= !strcmp(o->format, formats[i]);
 	if (!known)
-		return usage("--format is text, json or markdown, not", o->format);
+		return usage("--format is text, json, markdown or html, not", o->format);
 	if (!o->world != !o->against)
 		return usage("offline takes both --world and --against", NULL);
 	if (o->world && !o->policies.n)
@@ -252,12 +253,13 @@ static int plan(struct vw_diff *d)
 	return d->plan ? 0 : -ENOMEM;
 }
 
-static int connectivity(struct vw_diff *d, struct vw_diag *diag)
+/* kept: a page shows what stays as well. */
+static int connectivity(struct vw_diff *d, bool kept, struct vw_diag *diag)
 {
 	const struct vw_conn_side before = {&d->in.now.set, &d->in.now.compiled};
 	const struct vw_conn_side after = {&d->in.set, &d->in.compiled};
 
-	return vw_connectivity_compare(&before, &after, &d->in.now.world, &d->in.now.config, false,
+	return vw_connectivity_compare(&before, &after, &d->in.now.world, &d->in.now.config, kept,
 				       &d->connectivity, diag);
 }
 
@@ -266,7 +268,7 @@ static int compare(const struct vw_diff_options *o, struct vw_diff *d, struct vw
 	int r = vw_diff_load(o, &d->in, diag);
 
 	if (!r)
-		r = connectivity(d, diag);
+		r = connectivity(d, !strcmp(o->format, "html"), diag);
 	if (!r && !d->in.offline)
 		r = vw_diff_live(o, d, diag);
 	if (!r)
@@ -342,6 +344,20 @@ static int print_json(const struct vw_diff *d)
 	return 0;
 }
 
+static int print_html(const struct vw_diff *d)
+{
+	_cleanup_(vw_diff_lists_done) struct vw_diff_lists l = {0};
+	struct vw_diff_html_about about = {.before = d->in.before,
+					   .after = d->in.after,
+					   .made_us = d->until_us,
+					   .plan = d->plan};
+	int r = vw_diff_lists_make(d, VW_PAGE_ROWS_MAX, &l);
+
+	about.lists = l.list;
+	about.n_lists = l.n;
+	return r ? r : vw_diff_html(&d->connectivity, &about, stdout);
+}
+
 static int print(const struct vw_diff_options *o, const struct vw_diff *d)
 {
 	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
@@ -351,6 +367,8 @@ static int print(const struct vw_diff_options *o, const struct vw_diff *d)
 		r = print_json(d);
 	else if (!strcmp(o->format, "markdown"))
 		vw_diff_markdown(d, o->all, stdout);
+	else if (!strcmp(o->format, "html"))
+		r = print_html(d);
 	else
 		vw_diff_text(d, colour, o->all, stdout);
 	return r ? r : fflush(stdout) || ferror(stdout) ? -EIO : 0;

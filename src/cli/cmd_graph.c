@@ -300,7 +300,8 @@ static int write_graph(const struct options *o, const struct drawing *w, FILE *f
 	default:
 		vw_page_begin(f, "Who may reach whom");
 		put_facts(f, o, w);
-		r = vw_page_graph(f, &w->graph, title, 0);
+		vw_page_graph(f, &w->graph, title, 0);
+		r = vw_page_graph_table(f, &w->graph);
 		vw_page_end(f);
 	}
 	return r;

@@ -8,51 +8,40 @@
 #include "cli/page.h"
 #include "codec/markup.h"
 #include "vethwall/cleanup.h"
+#include "vethwall/explain.h"
 
 /* ---- who decides ---- */
 
-static void put_rule(FILE *f, const struct vw_policy *p, const struct vw_rule *rule,
-		     enum vw_direction dir)
+static void put_place(FILE *f, const struct vw_pos *pos)
 {
-	const struct vw_pos *pos = rule ? &rule->pos : &p->pos;
-
-	vw_markup(f, p->kind);
-	fputs(" ", f);
-	if (p->namespace_) {
-		vw_markup(f, p->namespace_);
-		fputs("/", f);
-	}
-	vw_markup(f, p->name);
-	if (rule && rule->name) {
-		fputs(", ", f);
-		vw_markup(f, rule->name);
-	} else if (rule) {
-		fprintf(f, ", %s[%u]", vw_direction_str(dir), rule->index);
-	}
-	if (pos->file) {
-		fputs(" at ", f);
-		vw_markup(f, pos->file);
-		fprintf(f, ":%u", pos->line);
-	}
+	if (!pos->file)
+		return;
+	fputs(" at ", f);
+	vw_markup(f, pos->file);
+	fprintf(f, ":%u", pos->line);
 }
 
 /* One end's part in it, a line. */
 static void put_decision(FILE *f, const struct vw_decision *d, enum vw_direction dir)
 {
+	char text[VW_POLICY_STRLEN];
+
 	fprintf(f, "%s %s: ", vw_direction_str(dir),
 		d->audited ? "allowed, audited"
 		: d->allow ? "allowed"
 			   : "denied");
-	if (!d->policy) {
-		fputs("no policy selects it", f);
-		return;
-	}
-	put_rule(f, d->policy, d->rule, dir);
-	if (!d->rule && !d->allow)
-		fputs(", which isolates it: nothing allows this", f);
-	if (!d->rule && d->near_policy) {
-		fputs("; closest: ", f);
-		put_rule(f, d->near_policy, d->near_rule, dir);
+	if (d->rule) {
+		vw_markup(f, vw_policy_str(d->policy, text));
+		fputs(" ", f);
+		vw_markup(f, vw_rule_str(d->rule, dir, text));
+		put_place(f, &d->rule->pos);
+	} else if (d->tier == VW_TIER_SERVICE) {
+		vw_markup(f, vw_policy_str(d->near_policy, text));
+		if (d->near_policy)
+			put_place(f, &d->near_policy->pos);
+		fputs(" allows nothing of it", f);
+	} else {
+		fputs(d->allow ? "no policy selects it" : "the node's default", f);
 	}
 }
 
@@ -69,12 +58,20 @@ static void put_verdict(FILE *f, const struct vw_conn_range *r, const struct vw_
 }
 
 /* "2 of 3", of the workloads behind a service; nothing where that says nothing. */
-static void put_party(FILE *f, const struct vw_party *p, uint32_t holds)
+static void put_party(FILE *f, const struct vw_party *p, uint32_t holds,
+		      const struct vw_workload *behind)
 {
 	fputs("<td>", f);
 	vw_markup(f, p->name);
 	if (p->members > holds)
 		fprintf(f, " <span class=\"muted\">%u of %zu</span>", holds, p->members);
+	if (behind) {
+		fputs(" <span class=\"muted\">published by ", f);
+		vw_markup(f, behind->namespace_);
+		fputs("/", f);
+		vw_markup(f, behind->service);
+		fputs("</span>", f);
+	}
 	fputs("</td>", f);
 }
 
@@ -88,8 +85,8 @@ static void put_range(FILE *f, const struct vw_connectivity *c, const struct vw_
 
 	vw_page_row(f);
 	vw_page_kind(f, gained ? "gained" : "lost", gained ? "+ allowed" : "− denied");
-	put_party(f, &c->parties.v[e->from], r->from_members);
-	put_party(f, &c->parties.v[e->to], r->to_members);
+	put_party(f, &c->parties.v[e->from], r->from_members, NULL);
+	put_party(f, &c->parties.v[e->to], r->to_members, r->behind);
 	vw_page_cell(f, vw_conn_range_str(r, ports));
 	put_verdict(f, r, r->before);
 	put_verdict(f, r, r->after);
@@ -120,15 +117,19 @@ static void put_changes(FILE *f, const struct vw_connectivity *c)
 		fputs("<p class=\"muted\">There is more than could be compared at once.</p>\n", f);
 }
 
-static int put_graph(FILE *f, const struct vw_connectivity *c)
+static int put_connections(FILE *f, const struct vw_connectivity *c)
 {
 	_cleanup_(vw_graph_done) struct vw_graph g = {0};
 	int r = vw_graph_add_connectivity(&g, c);
 
 	if (!r)
 		r = vw_graph_layout(&g);
+	if (r)
+		return r;
 	/* Where little changes in much, what stays would hide it: it can be switched on. */
-	return r ? r : vw_page_graph(f, &g, "what changes", g.large ? 1u << VW_GRAPH_KEPT : 0);
+	vw_page_graph(f, &g, "what changes", g.large ? 1u << VW_GRAPH_KEPT : 0);
+	put_changes(f, c);
+	return vw_page_graph_table(f, &g);
 }
 
 /* ---- documents and subjects ---- */
@@ -260,8 +261,7 @@ int vw_diff_html(const struct vw_connectivity *c, const struct vw_diff_html_abou
 	vw_page_fact_time(f, "Made", about->made_us);
 	vw_page_facts_end(f);
 	if (vw_connectivity_differs(c)) {
-		r = put_graph(f, c);
-		put_changes(f, c);
+		r = put_connections(f, c);
 	} else {
 		fputs("<h2>What changes</h2>\n<p>No connection: both decide alike for every "
 		      "packet.</p>\n",

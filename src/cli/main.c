@@ -23,6 +23,7 @@ static const struct cmd {
 	{"history", "[SET]", "sets of policies that were in force, and by whom", vw_cmd_history},
 	{"reload", "", "put edited policy files in force", vw_cmd_reload},
 	{"suggest", "[--out DIR]", "policies that allow what was seen", vw_cmd_suggest},
+	{"diff", "[--policies DIR]", "what a change of policies would do", vw_cmd_diff},
 	{"world", "", "what runs here, as a file for --world", vw_cmd_world},
 	{"flows", "[FILTERS]", "review denied flows", vw_cmd_flows},
 	{"graph", "[--format F] [--out FILE]", "who may reach whom, as a picture", vw_cmd_graph},

@@ -32,8 +32,11 @@ void vw_page_time(FILE *f, int64_t us);
 /* A word with a colour of its own: "gained", "denied", ... Both are ours, not escaped. */
 void vw_page_kind(FILE *f, const char *kind, const char *words);
 
-/* The picture of a laid out graph with its legend and search, what its folds mean, and the table of
- * its edges. without: kinds that are not shown at first, bits by enum vw_graph_kind. -ENOMEM. */
-int vw_page_graph(FILE *f, const struct vw_graph *g, const char *title, unsigned without);
+/* The picture of a laid out graph with its legend and search, and what its folds mean. without:
+ * kinds that are not shown at first, bits by enum vw_graph_kind. One to a page, and somewhere below
+ * it the table of its edges, by which the picture is searched. */
+void vw_page_graph(FILE *f, const struct vw_graph *g, const char *title, unsigned without);
+/* -ENOMEM. */
+int vw_page_graph_table(FILE *f, const struct vw_graph *g);
 
 #endif

@@ -6,6 +6,7 @@
 (() => {
 	const root = document.documentElement;
 	const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+	const LARGEST = 1.3; /* pixels of the screen to one of a picture, before anybody zooms */
 	const numbers = (text) => (text || "").split(" ").filter(Boolean).map(Number);
 
 	function themes() {
@@ -78,7 +79,16 @@
 
 	function view(stage, svg) {
 		const whole = svg.viewBox.baseVal, home = {x: whole.x, y: whole.y, w: whole.width, h: whole.height};
-		let now = {...home}, drag = null;
+		const wide = stage.clientWidth / LARGEST;
+		let now, drag = null;
+
+		/* A small picture stays in the middle rather than being blown up. */
+		if (wide > home.w) {
+			home.x -= (wide - home.w) / 2;
+			home.w = wide;
+		}
+		svg.removeAttribute("width");
+		svg.removeAttribute("height");
 
 		function set(next) {
 			const w = Math.min(Math.max(next.w, home.w / 60), home.w * 2);
@@ -112,6 +122,7 @@
 			e.preventDefault();
 			zoom(e.deltaY > 0 ? 1.15 : 1 / 1.15, point(e.clientX, e.clientY));
 		}, {passive: false});
+		set(home);
 		svg.addEventListener("pointerdown", (e) => {
 			if (e.button === 0)
 				drag = {from: point(e.clientX, e.clientY), x: e.clientX, y: e.clientY, far: false};

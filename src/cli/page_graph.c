@@ -97,7 +97,7 @@ static void put_edge_row(FILE *f, const struct vw_graph *g, const struct vw_grap
 	vw_page_row_end(f);
 }
 
-static int put_table(FILE *f, const struct vw_graph *g)
+int vw_page_graph_table(FILE *f, const struct vw_graph *g)
 {
 	static const char *const heads[] = {"What", "From", "To", "Protocols and ports",
 					    "#Packets"};
@@ -124,7 +124,7 @@ static int put_table(FILE *f, const struct vw_graph *g)
 	return r;
 }
 
-int vw_page_graph(FILE *f, const struct vw_graph *g, const char *title, unsigned without)
+void vw_page_graph(FILE *f, const struct vw_graph *g, const char *title, unsigned without)
 {
 	put_bar(f, g, without);
 	fputs("<div class=\"stage\">\n", f);
@@ -138,5 +138,4 @@ int vw_page_graph(FILE *f, const struct vw_graph *g, const char *title, unsigned
 		      "as they say; click one to see them.</p>\n",
 		      f);
 	put_folds(f, g);
-	return put_table(f, g);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A graph in the language of graphviz, which places it anew. Folds keep their letters; everything
+/* A graph in the language of graphviz, which places it anew (newrank: its older ranking gives up on
+ * many clusters, "trouble in init_rank"). Folds keep their letters; everything
  * else is drawn edge by edge. */
 #include <string.h>
 
@@ -8,7 +9,8 @@
 #include "vethwall/graph.h"
 
 /* Inside a quoted string: graphviz takes \N, \l and so on for orders, so backslashes are doubled
- * (graphviz.org/docs/attr-types/escString). Newlines of a text in lines stay line ends. */
+ * (graphviz.org/docs/attr-types/escString), and HTML's references for what they stand for, so & is
+ * one (graphviz.org/doc/char.html). Newlines of a text in lines stay line ends. */
 static void put_text(FILE *f, const char *s)
 {
 	size_t n = strlen(s), len;
@@ -24,7 +26,10 @@ static void put_text(FILE *f, const char *s)
 		for (size_t k = 0; k < len; k++) {
 			if (c[k] == '"' || c[k] == '\\')
 				fputc('\\', f);
-			fputc(c[k], f);
+			if (c[k] == '&')
+				fputs("&amp;", f);
+			else
+				fputc(c[k], f);
 		}
 	}
 }
@@ -94,7 +99,7 @@ void vw_graph_dot(const struct vw_graph *g, const char *title, FILE *f)
 {
 	fputs("digraph vethwall {\n\tlabel=\"", f);
 	put_text(f, title);
-	fputs("\";\n\tlabelloc=t; rankdir=LR; compound=true; fontname=\"sans-serif\";\n"
+	fputs("\";\n\tlabelloc=t; rankdir=LR; newrank=true; fontname=\"sans-serif\";\n"
 	      "\tnode [fontname=\"sans-serif\", fillcolor=\"#ffffff\", color=\"#8a97a8\"];\n"
 	      "\tedge [fontname=\"sans-serif\", fontsize=10];\n",
 	      f);
