@@ -13,8 +13,9 @@ _vethwall()
 	case $prev in
 	--format)
 		case ${COMP_WORDS[1]} in
-		diff) words="text json markdown" ;;
-		flows) words="text json csv" ;;
+		diff) words="text json markdown html" ;;
+		graph) words="html svg dot" ;;
+		flows) words="text json csv html pcap" ;;
 		*) words="text json" ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
