@@ -26,10 +26,10 @@ __attribute__((format(printf, 1, 2))) static json_t *refusal(const char *fmt, ..
 	return answer;
 }
 
-/* The same, with what is wrong with the files or the folder. */
+/* Trouble, and what is wrong with the files or the folder. */
 static json_t *refused_for(const char *what, const struct vw_diag *d)
 {
-	json_t *answer = refusal("%s: refused, what was in force stays in force", what);
+	json_t *answer = vw_control_error("%s: refused, what was in force stays in force", what);
 
 	json_object_set_new(answer, "diagnostics", vw_control_diagnostics(d));
 	return answer;

@@ -108,7 +108,11 @@ before=$(commits)
 t "another folder is applied" eval 'vw a apply --policies "$LAB/web" | tee "$LAB/out" | grep -q "^set 2 is in force"'
 t "it says that the agent's folder is another" grep -q "folder says something else" "$LAB/out"
 t "and holds" allowed web tcp/80 10.77.0.12
-t "it was one transaction" eval '[ $(($(commits) - before)) -eq 1 ]'
+one_commit()
+{
+	[ $(($(commits) - before)) -eq 1 ]
+}
+t "it was one transaction" one_commit
 t "as the kernel says" wait_until 10 eval '[ "$(grep -c "new generation" "$LAB/monitor.out")" -eq 1 ]'
 kill "$monitor" 2>/dev/null
 t "status tells of it" status_is '.applied.pinned and .applied.set.action == "apply" and .applied.set.changed == 1 and .healthy'
@@ -124,26 +128,75 @@ t "nothing is pinned any more" status_is '.applied.pinned | not'
 # Held to the plan that was shown.
 plan=$(plan_of "$LAB/web")
 t "a dry run changes nothing" denied web tcp/80 10.77.0.12
-t "the plan that was shown is taken" eval 'ask "$(request "$LAB/web" "{\"plan\": \"$plan\"}")" | jq -e .ok'
+planned()
+{
+	ask "$(request "$LAB/web" "{\"plan\": \"$plan\"}")" | tee "$LAB/out" | jq -e .ok
+}
+t "the plan that was shown is taken" planned
 t "and taken back" vw a rollback
 t "which is as before" denied web tcp/80 10.77.0.12
 ct_add web2 br0 02:42:0a:4d:00:0d 10.77.0.13 - namespace=shop service=other
 world_write
 t "a container that matters to neither set" wait_until 20 status_is '.counts.enforced == 4'
-t "does not alter the plan" eval 'ask "$(request "$LAB/web" "{\"plan\": \"$plan\"}")" | jq -e .ok'
+t "does not alter the plan" planned
 vw a rollback >/dev/null
 ct_forget web2
 ct_add web3 br0 02:42:0a:4d:00:0e 10.77.0.14 - namespace=shop service=web
 world_write
 t "another of a service that the new set lets in" wait_until 20 status_is '.counts.enforced == 4 and .counts.workloads == 4'
-t "does alter it" eval 'ask "$(request "$LAB/web" "{\"plan\": \"$plan\"}")" | tee "$LAB/out" |
-	jq -e "(.ok | not) and .refused and (.error | test(\"diff. again\"))"'
+t "does alter it" eval '! planned && jq -e ".refused and (.error | test(\"diff. again\"))" "$LAB/out"'
 t "and nothing came in force" denied web tcp/80 10.77.0.12
 ct_forget web3
 ns_del web3
 ns_del web2
 world_write
 t "the world is as it was" wait_until 20 status_is '.counts.workloads == 3'
+
+# The same from the command line.
+diff_out()
+{
+	rm -f "$LAB/plan"
+	exits 1 vw a diff --policies "$LAB/web" --out "$LAB/plan"
+}
+t "diff writes the plan that it shows" diff_out
+t "apply takes it" eval 'vw a apply --plan "$LAB/plan" | grep -q "is in force" && allowed web tcp/80 10.77.0.12'
+t "once: what it starts from is no more, exit 1" exits 1 vw a apply --plan "$LAB/plan"
+vw a apply >/dev/null
+t "diff of the set in audit mode" eval 'exits 1 vw a diff --audit --policies "$LAB/only" --out "$LAB/audit"'
+t "apply takes that too" eval 'vw a apply --plan "$LAB/audit" | grep -q "only watches" && status_is .applied.set.audit'
+t "and what it would refuse passes" allowed web tcp/5432 10.77.0.12
+agent_kill a
+t "over a restart" start
+t "it is still watched only" eval 'status_is ".applied.set.audit and .applied.pinned" && allowed web tcp/5432 10.77.0.12'
+vw a apply >/dev/null
+t "without --audit it is enforced" denied web tcp/5432 10.77.0.12
+t "apply --audit is the same" eval 'vw a apply --audit | grep -q "only watches" && allowed web tcp/5432 10.77.0.12'
+vw a apply >/dev/null
+sed 's/web/wob/' "$LAB/plan" >"$LAB/edited"
+t "a plan that was edited is refused, exit 2" eval 'exits 2 vw a apply --plan "$LAB/edited" 2>"$LAB/err" && grep -q "changed since" "$LAB/err"'
+python3 - "$LAB/plan" "$LAB/foreign" "$LAB/other" <<-'END'
+	import hashlib, json, sys
+	plan = json.load(open(sys.argv[1]))
+	del plan["seal"]
+	for path, key, value in ((sys.argv[2], "node", "0" * 32), (sys.argv[3], "version", "0.0")):
+	    p = dict(plan, **{key: value})
+	    text = json.dumps(p, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+	    json.dump(dict(p, seal=hashlib.sha256(text.encode()).hexdigest()), open(path, "w"))
+END
+t "one of another node, exit 2" eval 'exits 2 vw a apply --plan "$LAB/foreign" 2>"$LAB/err" && grep -q "another node" "$LAB/err"'
+t "one of another version, exit 2" eval 'exits 2 vw a apply --plan "$LAB/other" 2>"$LAB/err" && grep -q "made by vethwall 0.0" "$LAB/err"'
+
+# At a terminal it asks.
+at_terminal()
+{
+	script -qec "'$VETHWALL' apply --run-dir '$LAB/a/run' --policies '$LAB/web' $2" /dev/null <<<"$1" >"$LAB/out"
+}
+t "on a terminal, no is no, exit 1" eval 'exits 1 at_terminal n; grep -q "y/N" "$LAB/out" && grep -q "nothing was changed" "$LAB/out"'
+t "and nothing changes" denied web tcp/80 10.77.0.12
+t "yes is yes" eval 'at_terminal y && grep -q "is in force" "$LAB/out" && allowed web tcp/80 10.77.0.12'
+vw a apply >/dev/null
+t "--yes does not ask" eval 'at_terminal n --yes && ! grep -q "y/N" "$LAB/out" && allowed web tcp/80 10.77.0.12'
+vw a apply >/dev/null
 
 # Flows that stay, and one that does not.
 bg steady api "$NETPROBE" -t 5000 steady 10.77.0.12 53 20
@@ -216,6 +269,26 @@ sleep 3
 t "an agent that starts when the time is over" start
 t "goes back at once" denied web tcp/80 10.77.0.12
 t "and says so" eval 'back && said "NOT CONFIRMED in time"'
+
+# The folder itself, edited and not confirmed.
+cp "$P/db.yaml" "$LAB/db.yaml"
+policy "$P" db '{service: web}' tcp/80
+t "the edited folder, with a long time" eval 'vw a apply --confirm 300s >/dev/null'
+agent_kill a
+t "an agent that is killed" start
+t "is followed by one that still counts" status_is '.applied.previous != null and (.applied.pinned | not)'
+t "rollback" eval 'vw a rollback >/dev/null && denied web tcp/80 10.77.0.12'
+t "pins what the folder no longer says" status_is '.applied.pinned'
+t "the edited folder, with a short time" eval 'vw a apply --confirm 2s >/dev/null && allowed web tcp/80 10.77.0.12'
+agent_kill a
+sleep 3
+t "an agent that starts when the time is over" start
+t "takes the set before, not the folder" eval 'back && denied web tcp/80 10.77.0.12'
+t "and pins it" status_is '.applied.pinned'
+cp "$LAB/db.yaml" "$P/db.yaml"
+agent_stop a
+t "an agent whose folder says again what is in force" start
+t "has nothing pinned" status_is '.applied.pinned | not'
 
 # The folder changes while a set is pinned.
 t "a set of elsewhere" eval 'vw a apply --policies "$LAB/web" >/dev/null'
