@@ -30,6 +30,8 @@ struct vw_settings {
 	char *runtime; /* "docker[:SOCKET]" or "static:FILE" */
 	char *policies, *run_dir, *state_dir, *log_dir;
 	char *log_group; /* may read the log and ask the agent; NULL: root only */
+	bool own_table; /* nobody else can change it; default true */
+	unsigned verify_interval_ms; /* the table is read and compared this often */
 	bool hold_unknown; /* hold unknown veths on managed bridges; default true */
 	VW_VEC(struct vw_addr) dns; /* resolvers; empty: /etc/resolv.conf and the host */
 	uint64_t log_segment_bytes; /* rotate denied.jsonl at this size */

@@ -79,6 +79,9 @@ static const struct key top_keys[] = {
 	{"default", AT(KEY_DEFAULT, config.default_deny)},
 	{"mode", AT(KEY_MODE, audit)},
 	{"hold_unknown", AT(KEY_BOOL, hold_unknown)},
+	{"own_table", AT(KEY_BOOL, own_table)},
+	{"verify_interval",
+	 AT(KEY_TIME, verify_interval_ms, 1000, 86400000, "a time from 1s to 24h")},
 	{"dns", AT(KEY_DNS, dns)},
 	{"image_lists", AT(KEY_IMAGES, image_lists)},
 	{"history", AT(KEY_COUNT, history, 2, 1000)},
@@ -362,6 +365,8 @@ int vw_settings_default(struct vw_settings *ret)
 {
 	*ret = (struct vw_settings){
 		.hold_unknown = true,
+		.own_table = true,
+		.verify_interval_ms = 600000,
 		.log_segment_bytes = 64u << 20,
 		.log_segments = 8,
 		.log_segment_age_ms = 7 * 86400000ull,
