@@ -48,7 +48,8 @@ LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
 NETPROBE := $(BUILD)/tests/lib/netprobe
 TRAFFIC := $(BUILD)/tests/bench/traffic
 FLOWLOG := $(BUILD)/tests/bench/flowlog
-BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
+WATCH := $(BUILD)/tests/bench/watch
+BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(WATCH) $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
 JUDGE := $(BUILD)/tests/conformance/judge
 PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
 
@@ -91,7 +92,7 @@ check: deps deps-test ## build and run all tests and checks, under the sanitizer
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(JUDGE) $(FLOWLOG)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(JUDGE) $(FLOWLOG) $(WATCH)
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))

@@ -396,7 +396,7 @@ void vw_heal_adopted(struct vw_agent *a, const struct vw_planned *p)
 
 void vw_heal_committed(struct vw_agent *a)
 {
-	if (!vw_timer_armed(a->heal.record))
+	if (a->heal.record && !vw_timer_armed(a->heal.record))
 		vw_timer_arm(a->heal.record, RECORD_MS);
 }
 
