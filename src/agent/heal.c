@@ -104,7 +104,10 @@ static void describe(struct vw_heal *h)
 		snprintf(who, sizeof(who), " by %s (pid %u)", t->comm, t->pid);
 	else if (t->portid)
 		snprintf(who, sizeof(who), " by netlink port %u", t->portid);
-	snprintf(h->last, sizeof(h->last), "%s%s%s", t->what[0] ? t->what : "found by verification",
+	snprintf(h->last, sizeof(h->last), "%s%s%s",
+		 t->what[0] ? t->what
+		 : t->lost  ? "notifications were lost"
+			    : "found by verification",
 		 more, who);
 }
 
@@ -154,45 +157,55 @@ static int64_t fight_ms(struct vw_heal *h)
 	return h->fight ? FIGHT_MS : 0;
 }
 
+/* What passed meanwhile by a right that it did not have ends. */
+static void judge_again(struct vw_agent *a)
+{
+	if (vw_rejudge_all(&a->rejudge, &a->enforced.now) < 0)
+		vw_err("live flows cannot be judged again: out of memory");
+	else
+		vw_rejudge_run(&a->rejudge);
+}
+
 static void repair(struct vw_agent *a)
+{
+	struct vw_tamper *t = &a->heal.now;
+
+	t->result = vw_agent_restore(a, &t->scope, &t->ops);
+	t->ms = (double)(vw_now_ns() - t->seen_ns) / 1e6;
+	t->done = true;
+	if (!t->result && (t->ops || t->fills))
+		judge_again(a);
+}
+
+/* Repairs what is not repaired yet, and tells. */
+static void finish(struct vw_agent *a)
 {
 	struct vw_heal *h = &a->heal;
 	struct vw_tamper *t = &h->now;
-	double ms;
-	size_t ops = 0;
 	char after[48];
-	int r;
 
+	vw_timer_disarm(h->repair);
 	/* Not settled: the table is read whole before the next commit. */
-	if (!a->enforced.trusted) {
+	if (!t->done && !a->enforced.trusted) {
 		tamper_reset(t);
 		return;
 	}
-	vw_timer_disarm(h->repair);
-	r = vw_agent_restore(a, &t->scope, &ops);
-	ms = (double)(vw_now_ns() - t->seen_ns) / 1e6;
+	if (!t->done)
+		repair(a);
 	describe(h);
-	if (r < 0)
+	snprintf(after, sizeof(after), "repaired in %.1f ms", t->ms);
+	if (t->result < 0)
 		tell(a, -1, "NOT repaired yet");
-	else if (ops || t->grave) {
-		snprintf(after, sizeof(after), "repaired in %.1f ms", ms);
-		tell(a, ms, after);
-	} else if (t->changes) {
+	else if (t->ops || t->grave)
+		tell(a, t->ms, after);
+	else if (t->changes)
 		tell(a, -1, t->fills ? "live flows are judged again" : "nothing was to repair");
-	}
-	/* What passed meanwhile by a right that it did not have ends. */
-	if (!r && (ops || t->fills)) {
-		if (vw_rejudge_all(&a->rejudge, &a->enforced.now) < 0)
-			vw_err("live flows cannot be judged again: out of memory");
-		else
-			vw_rejudge_run(&a->rejudge);
-	}
 	tamper_reset(t);
 }
 
 static void on_repair(void *arg)
 {
-	repair(arg);
+	finish(arg);
 }
 
 /* ---- noticing ---- */
@@ -220,6 +233,8 @@ static void on_event(const struct vw_nft_event *e, void *arg)
 
 	if (!e->portid) /* the kernel's own: a device went */
 		return;
+	if (t->done && e->portid != t->portid)
+		finish(a);
 	if (e->change == VW_NFT_GENERATION) {
 		if (t->changes && e->portid == t->portid && !t->comm[0]) {
 			t->pid = e->pid;
@@ -259,21 +274,23 @@ static void on_monitor(int fd, uint32_t events, void *arg)
 	} else if (r < 0) {
 		vw_err("changes of nf_tables by others: %s", strerror(-r));
 	}
-	if (!pending(&h->now) || vw_timer_armed(h->repair) || r == 1)
+	if (!pending(&h->now) || vw_timer_armed(h->repair))
 		return;
-	if (!a->enforced.trusted) {
+	if (!a->enforced.trusted && !h->now.done) {
 		/* Before the first commit, or while one is retried: that reads everything. */
 		tamper_reset(&h->now);
-		return;
-	}
-	if (h->now.comm[0] || h->now.lost) {
+	} else if (h->now.comm[0] || h->now.lost) {
 		int64_t wait = fight_ms(h);
 
 		if (!wait)
-			repair(a);
+			finish(a);
 		else
 			vw_timer_arm(h->repair, wait);
-	} else {
+	} else if (r == 1 && !h->now.done) {
+		/* Something large: what else it changed is told later, and was done before. */
+		h->now.scope.all = true;
+		repair(a);
+	} else if (!r) {
 		vw_timer_arm(h->repair, WHO_MS);
 	}
 }
@@ -299,7 +316,7 @@ static void on_verify(void *arg)
 			h->verified = 0;
 			next = a->s->verify_interval_ms;
 		}
-		repair(a);
+		finish(a);
 	}
 	vw_timer_arm(h->verify, next);
 }

@@ -21,6 +21,11 @@ struct vw_tamper {
 	uint32_t portid, pid; /* pid 0: not known (yet) */
 	char comm[VW_COMM_LEN];
 	int64_t seen_ns; /* CLOCK_MONOTONIC: first read of */
+	/* Repaired before all of its notifications were read: */
+	bool done;
+	int result; /* 0 or -errno */
+	size_t ops;
+	double ms;
 };
 
 struct vw_heal {

@@ -16,7 +16,7 @@
 
 #define RCVBUF (32 << 20) /* `nft flush ruleset` at 1,000 walls: some 20 MiB */
 #define RECV_BYTES (64u << 10)
-#define READS_MAX 512 /* per turn of the loop */
+#define READS_MAX 64 /* per turn of the loop; a datagram holds some ten changes */
 
 struct vw_nft_monitor {
 	struct mnl_socket *nl;
