@@ -34,8 +34,11 @@ struct vw_nft_event {
 	char comm[VW_COMM_LEN]; /* GENERATION: its name, as the process likes to be called */
 };
 
-/* -ENOENT: not of nf_tables, or about a table that is not ours; -EBADMSG. nlh is whole: its length
- * is within the buffer. (codec/nft_event.c) */
+/* -ENOENT: not of nf_tables, or about a table that is not ours; -EBADMSG. nlh is whole: its length,
+ * padded to four bytes, is within the buffer. (codec/nft_event.c) */
 int vw_nft_decode_event(const struct nlmsghdr *nlh, struct vw_nft_event *ret);
+/* Each event of one datagram; what is cut or cannot be read is left out. */
+void vw_nft_decode_events(const void *buf, size_t n,
+			  void (*cb)(const struct vw_nft_event *e, void *arg), void *arg);
 
 #endif

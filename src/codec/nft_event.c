@@ -97,3 +97,23 @@ int vw_nft_decode_event(const struct nlmsghdr *nlh, struct vw_nft_event *ret)
 	*ret = e;
 	return 0;
 }
+
+void vw_nft_decode_events(const void *buf, size_t n,
+			  void (*cb)(const struct vw_nft_event *e, void *arg), void *arg)
+{
+	const uint8_t *p = buf;
+
+	/* mnl_nlmsg_ok() takes a length above INT_MAX for a short one. */
+	while (n >= MNL_NLMSG_HDRLEN) {
+		const struct nlmsghdr *nlh = (const void *)p;
+		size_t len = nlh->nlmsg_len;
+		struct vw_nft_event e;
+
+		if (len < MNL_NLMSG_HDRLEN || MNL_ALIGN(len) > n)
+			return;
+		if (!vw_nft_decode_event(nlh, &e))
+			cb(&e, arg);
+		p += MNL_ALIGN(len);
+		n -= MNL_ALIGN(len);
+	}
+}

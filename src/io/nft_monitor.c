@@ -83,20 +83,6 @@ int vw_nft_monitor_open(uint32_t own, struct vw_nft_monitor **ret, struct vw_dia
 	return 0;
 }
 
-static void take(const struct vw_nft_monitor *m, ssize_t got,
-		 void (*cb)(const struct vw_nft_event *e, void *arg), void *arg)
-{
-	const struct nlmsghdr *nlh = (const void *)m->buf;
-	int left = (int)got;
-
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-		struct vw_nft_event e;
-
-		if (!vw_nft_decode_event(nlh, &e))
-			cb(&e, arg);
-	}
-}
-
 int vw_nft_monitor_process(struct vw_nft_monitor *m,
 			   void (*cb)(const struct vw_nft_event *e, void *arg), void *arg)
 {
@@ -114,7 +100,7 @@ int vw_nft_monitor_process(struct vw_nft_monitor *m,
 			continue;
 		if ((size_t)got > sizeof(m->buf))
 			return -ENOBUFS; /* cut: as good as lost */
-		take(m, got, cb, arg);
+		vw_nft_decode_events(m->buf, (size_t)got, cb, arg);
 	}
 	return 1;
 }

@@ -43,12 +43,12 @@ static const struct {
 	enum vw_nft_change change;
 	const char *name;
 } cases[] = {
-	{"00", 0, VW_NFT_TABLE_SET, ""},      {"01", 0, VW_NFT_GENERATION, ""},
+	{"00", 0, VW_NFT_TABLE_SET, ""},     {"01", 0, VW_NFT_GENERATION, ""},
 	{"02", 0, VW_NFT_TABLE_SET, ""}, /* bridge */
-	{"04", 0, VW_NFT_CHAIN_SET, "in_4"},  {"06", 0, VW_NFT_RULE_SET, "in_4"},
-	{"08", 0, VW_NFT_SET_SET, "f4_4"},    {"10", 0, VW_NFT_ELEM_SET, "f4_4"},
-	{"12", 0, VW_NFT_ELEM_GONE, "f4_4"},  {"14", 0, VW_NFT_RULE_GONE, "in_4"},
-	{"16", 0, VW_NFT_CHAIN_GONE, "in_4"}, {"18", -ENOENT}, /* another table */
+	{"04", 0, VW_NFT_CHAIN_SET, "in_4"}, {"06", 0, VW_NFT_RULE_SET, "in_4"},
+	{"08", 0, VW_NFT_SET_SET, "f4_4"},   {"10", 0, VW_NFT_ELEM_SET, "f4_4"},
+	{"12", 0, VW_NFT_ELEM_GONE, "f4_4"}, {"14", 0, VW_NFT_RULE_GONE, "in_4"},
+	{"16", 0, VW_NFT_SET_GONE, "f4_4"},  {"18", -ENOENT}, /* another table */
 	{"19", 0, VW_NFT_GENERATION, ""},
 };
 
@@ -73,22 +73,33 @@ static void told(void **state)
 	}
 }
 
+static void note(const struct vw_nft_event *e, void *arg)
+{
+	enum vw_nft_change **at = arg;
+
+	*(*at)++ = e->change;
+}
+
 /* A transaction of several changes is one datagram. */
 static void several(void **state)
 {
-	struct vw_nft_event e = {.portid = 0};
-	const struct nlmsghdr *nlh;
+	enum vw_nft_change seen[8], *end = seen;
 	struct datagram d;
-	int left, n = 0;
 
 	(void)state;
 	read_datagram("16", &d);
-	nlh = (void *)d.b;
-	left = (int)d.n;
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left), n++)
-		assert_int_equal(vw_nft_decode_event(nlh, &e), 0);
-	assert_int_equal(n, 3);
-	assert_int_equal(e.change, VW_NFT_TABLE_GONE);
+	vw_nft_decode_events(d.b, d.n, note, &end);
+	assert_int_equal(end - seen, 3);
+	assert_int_equal(seen[0], VW_NFT_SET_GONE);
+	assert_int_equal(seen[1], VW_NFT_CHAIN_GONE);
+	assert_int_equal(seen[2], VW_NFT_TABLE_GONE);
+	end = seen;
+	vw_nft_decode_events(d.b, d.n - 1, note, &end);
+	assert_int_equal(end - seen, 2);
+	((struct nlmsghdr *)(void *)d.b)->nlmsg_len = 0x80000040; /* negative to libmnl */
+	end = seen;
+	vw_nft_decode_events(d.b, d.n, note, &end);
+	assert_int_equal(end - seen, 0);
 }
 
 /* Names longer than any of ours are nobody's. */
