@@ -16,7 +16,7 @@ DEPS := gcc make pkg-config libc6-dev libnftnl-dev libmnl-dev libjansson-dev lib
 DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
 DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
 	python3-scapy python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
-	shellcheck mandoc codespell iputils-ping git
+	shellcheck mandoc codespell iputils-ping git firewalld ufw dbus
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
