@@ -30,6 +30,7 @@ struct vw_settings {
 	char *runtime; /* "docker[:SOCKET]" or "static:FILE" */
 	char *policies, *run_dir, *state_dir, *log_dir;
 	char *log_group; /* may read the log and ask the agent; NULL: root only */
+	bool sandbox; /* give up privileges after the start; default true */
 	bool hold_unknown; /* hold unknown veths on managed bridges; default true */
 	VW_VEC(struct vw_addr) dns; /* resolvers; empty: /etc/resolv.conf and the host */
 	uint64_t log_segment_bytes; /* rotate denied.jsonl at this size */

@@ -156,6 +156,24 @@ static int watch_signals(struct vw_agent *a)
 	return r ? r : vw_loop_signal(a->loop, SIGHUP, on_reload, a);
 }
 
+/* From the loop: an agent that hangs in one of its turns says nothing and is started anew. */
+static void on_watchdog(void *arg)
+{
+	struct vw_agent *a = arg;
+
+	vw_notify("WATCHDOG=1");
+	vw_timer_arm(a->watchdog, vw_notify_watchdog_ms());
+}
+
+static int watch_dog(struct vw_agent *a)
+{
+	int r = vw_timer_new(a->loop, on_watchdog, a, &a->watchdog);
+
+	if (!r && vw_notify_watchdog_ms())
+		on_watchdog(a);
+	return r;
+}
+
 /* In this order: nothing is opened that a refused file, a missing privilege or a second agent would
  * make useless, and the runtime last, when all that its reports need is there. */
 static int start(struct vw_agent *a, struct vw_diag *d)
@@ -174,6 +192,8 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = watch_signals(a);
 	if (!r)
+		r = watch_dog(a);
+	if (!r)
 		r = vw_timer_new(a->loop, vw_agent_reconcile_timer, a, &a->reconcile_timer);
 	if (!r)
 		r = open_table(a, d);
@@ -189,7 +209,9 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 		r = open_control(a, d);
 	if (!r)
 		r = vw_agent_images_open(a);
-	return r ? r : open_runtime(a, d);
+	if (!r)
+		r = open_runtime(a, d);
+	return r || !a->s->sandbox ? r : vw_agent_fence(a, d);
 }
 
 static void stop(struct vw_agent *a)
@@ -204,6 +226,7 @@ static void stop(struct vw_agent *a)
 	vw_rejudge_done(&a->rejudge);
 	vw_links_free(&a->links);
 	vw_nft_free(&a->nft);
+	vw_timer_free(&a->watchdog);
 	vw_timer_free(&a->reconcile_timer);
 	vw_loop_free(&a->loop);
 	vw_naming_done(&a->naming);

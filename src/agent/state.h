@@ -17,6 +17,7 @@
 #include "vethwall/log.h"
 #include "vethwall/nft.h"
 #include "vethwall/runtime.h"
+#include "vethwall/sandbox.h"
 #include "vethwall/settings.h"
 #include "vethwall/sources.h"
 
@@ -87,9 +88,10 @@ struct vw_agent {
 	struct vw_denied *denied;
 	struct vw_runtime *runtime;
 	struct vw_control *control;
-	struct vw_timer *reconcile_timer;
+	struct vw_timer *reconcile_timer, *watchdog;
 	int lock_fd;
 	bool by_name; /* the runtime names the veths; else they are found by namespace and MAC */
+	struct vw_sandbox_state sandbox;
 	bool owned; /* nobody else can change the table */
 	int64_t since_ns; /* CLOCK_REALTIME */
 
@@ -184,5 +186,8 @@ int vw_learnt_load(struct vw_world *world, const char *run_dir);
 /* privileges.c */
 /* Capabilities of this process: -EPERM with words on which one is missing and what needs it. */
 int vw_agent_privileges(struct vw_diag *d);
+/* fence.c: gives up what the agent does not need from here on. */
+int vw_agent_fence(struct vw_agent *a, struct vw_diag *d);
+json_t *vw_agent_fence_json(const struct vw_agent *a);
 
 #endif

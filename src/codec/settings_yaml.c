@@ -76,6 +76,7 @@ static const struct key top_keys[] = {
 	{"log_dir", AT(KEY_PATH, log_dir)},
 	{"log_group", AT(KEY_PATH, log_group)},
 	{"default", AT(KEY_DEFAULT, config.default_deny)},
+	{"sandbox", AT(KEY_BOOL, sandbox)},
 	{"hold_unknown", AT(KEY_BOOL, hold_unknown)},
 	{"dns", AT(KEY_DNS, dns)},
 	{"image_lists", AT(KEY_IMAGES, image_lists)},
@@ -351,6 +352,7 @@ void vw_settings_done(struct vw_settings *s)
 int vw_settings_default(struct vw_settings *ret)
 {
 	*ret = (struct vw_settings){
+		.sandbox = true,
 		.hold_unknown = true,
 		.log_segment_bytes = 64u << 20,
 		.log_segments = 8,
