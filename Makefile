@@ -8,14 +8,14 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 SAN ?=
 BUILD ?= build$(if $(SAN),/san)
 JOBS ?= $(shell nproc)
-PKGS := libnftnl libmnl jansson yaml-0.1 libpcap libcurl libmd
+PKGS := libnftnl libmnl jansson yaml-0.1 libpcap libcurl libmd libssl libcrypto libmicrohttpd
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 
 DEPS := gcc make pkg-config libc6-dev libnftnl-dev libmnl-dev libjansson-dev libyaml-dev libpcap-dev \
-	libcurl4-openssl-dev libmd-dev
+	libcurl4-openssl-dev libmd-dev libssl-dev libmicrohttpd-dev
 DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
 DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
-	python3-scapy clang-format clang-tidy cppcheck shellcheck mandoc codespell iputils-ping git
+	python3-scapy python3-prometheus-client rsyslog systemd openssl clang-format clang-tidy cppcheck shellcheck mandoc codespell iputils-ping git
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)

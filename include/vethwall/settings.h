@@ -5,6 +5,7 @@
 
 #include "vethwall/addr.h"
 #include "vethwall/compile.h"
+#include "vethwall/output_settings.h"
 
 enum vw_image_format { VW_IMAGES_DIGESTS, VW_IMAGES_TRIVY, VW_IMAGES_GRYPE };
 /* In order; what a list of refused images starts from is LOW or above. */
@@ -40,6 +41,9 @@ struct vw_settings {
 	unsigned live_interval_ms; /* walls' live flows are read this often */
 	bool audit; /* mode: audit: nothing is refused by policy, it is recorded */
 	VW_VEC(struct vw_image_source) image_lists; /* names unique */
+	VW_VEC(struct vw_output_settings) outputs;
+	struct vw_addr metrics_addr; /* of the node itself; family 0: no port is opened */
+	uint16_t metrics_port;
 	struct vw_config config; /* default: deny, sizes, timeouts, NFLOG group */
 };
 

@@ -119,6 +119,26 @@ static int open_control(struct vw_agent *a, struct vw_diag *d)
 	return vw_control_open(a->loop, a->s->run_dir, gid, vw_agent_requests, a, &a->control, d);
 }
 
+static void on_record(void *arg, const struct vw_flow *f, const char *line, size_t n)
+{
+	struct vw_agent *a = arg;
+
+	vw_metrics_flow(&a->metrics, f);
+	vw_outputs_put(&a->outputs, line, n);
+}
+
+/* Who is told of records and figures. */
+static int open_outputs(struct vw_agent *a, struct vw_diag *d)
+{
+	int r = vw_outputs_open(a->loop, a->s, &a->outputs, d);
+
+	vw_denied_tee(a->denied, on_record, a);
+	if (r || !a->s->metrics_port)
+		return r;
+	return vw_metrics_port_open(a->loop, &a->s->metrics_addr, a->s->metrics_port, vw_agent_metrics_text,
+			    VW_OPENMETRICS_TYPE, a, &a->metrics_port, d);
+}
+
 static void on_stop(int signo, void *arg)
 {
 	struct vw_agent *a = arg;
@@ -188,6 +208,8 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = vw_denied_open(a->loop, a->nft, a->s, namer, a, &a->denied, d);
 	if (!r)
+		r = open_outputs(a, d);
+	if (!r)
 		r = open_control(a, d);
 	if (!r)
 		r = vw_agent_images_open(a);
@@ -202,6 +224,9 @@ static void stop(struct vw_agent *a)
 	vw_agent_images_done(a);
 	vw_runtime_free(&a->runtime);
 	vw_denied_free(&a->denied);
+	vw_metrics_port_free(&a->metrics_port);
+	vw_outputs_done(&a->outputs);
+	vw_metrics_done(&a->metrics);
 	vw_agent_learn_done(a);
 	vw_live_watch_free(&a->live);
 	vw_rejudge_done(&a->rejudge);

@@ -267,6 +267,21 @@ static void record_names(struct vw_flow *f, const struct vw_flow_names *n)
 	f->tier = vw_str_of(n->tier);
 }
 
+/* What was written is told, line by line. */
+static void tell(struct vw_denied *v, size_t n)
+{
+	char buf[VW_FLOW_LINE_MAX];
+	const char *line = v->buf, *end = v->buf + n, *next;
+
+	for (; v->tee && line < end; line = next) {
+		struct vw_flow f;
+
+		next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+		if (!vw_flow_json_parse(line, (size_t)(next - line), buf, &f))
+			v->tee(v->tee_arg, &f, line, (size_t)(next - line));
+	}
+}
+
 /* The lines in buf go to the file; then, and only then, are they reported. */
 static int flush_batch(struct vw_denied *v, int64_t now_ms)
 {
@@ -276,6 +291,8 @@ static int flush_batch(struct vw_denied *v, int64_t now_ms)
 	if (!v->fill)
 		return 0;
 	r = vw_store_append(v->store, v->buf, v->fill);
+	if (!r)
+		tell(v, v->fill);
 	v->fill = 0;
 	if (r) {
 		v->batch.n = 0;

@@ -128,6 +128,7 @@ static json_t *explain(void *agent, const json_t *request, const struct vw_contr
 const struct vw_control_cmd vw_agent_requests[] = {
 	{"status", false, vw_agent_status},
 	{"explain", false, explain},
+	{"metrics", false, vw_agent_metrics},
 	{"live", false, vw_agent_live},
 	{"reload", true, vw_agent_reload},
 	{NULL},

@@ -189,7 +189,7 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 				  a->enforced.failures);
 	return json_pack(
 		"{s:b, s:b, s:b, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, "
-		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}",
+		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
 		"ok", 1, "healthy", healthy(a, &c, &stats), "ready", a->enforced.ready, "version",
 		VW_VERSION, "pid", (int)getpid(), "since", time_json(a->since_ns), "owned_table",
 		a->owned, "default", a->s->config.default_deny ? "deny" : "allow", "runtime",
@@ -198,5 +198,6 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 		c.not_enforced, "not_enforceable", c.not_enforceable, "held", (json_int_t)a->held.n,
 		"workloads", workloads, "held", held_json(a), "denied", denied_json(&stats), "dns",
 		vw_agent_learn_json(a), "error", error, "commits", (json_int_t)a->enforced.commits,
-		"flows_cut", (json_int_t)a->rejudge.cut, "image_lists", vw_agent_images_json(a));
+		"flows_cut", (json_int_t)a->rejudge.cut, "image_lists", vw_agent_images_json(a),
+		"outputs", vw_outputs_json(&a->outputs));
 }

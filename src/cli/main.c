@@ -17,6 +17,7 @@ static const struct cmd {
 	{"explain", "--from A --to B --port P", "who decides a connection, and how",
 	 vw_cmd_explain},
 	{"status", "[--format json]", "what is enforced, and what is not", vw_cmd_status},
+	{"metrics", "", "figures for a scraper, in OpenMetrics", vw_cmd_metrics},
 	{"reload", "", "put edited policy files in force", vw_cmd_reload},
 	{"flows", "[FILTERS]", "review denied flows", vw_cmd_flows},
 };
