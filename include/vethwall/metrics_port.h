@@ -10,8 +10,8 @@
 struct vw_metrics_port;
 /* text: a malloc'd text (the callee's to keep), NULL without memory; asked at each request. */
 int vw_metrics_port_open(struct vw_loop *loop, const struct vw_addr *addr, uint16_t port,
-		 char *(*text)(void *arg), const char *type, void *arg, struct vw_metrics_port **ret,
-		 struct vw_diag *d);
+			 char *(*text)(void *arg), const char *type, void *arg,
+			 struct vw_metrics_port **ret, struct vw_diag *d);
 void vw_metrics_port_free(struct vw_metrics_port **h);
 
 #endif

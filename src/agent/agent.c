@@ -135,8 +135,9 @@ static int open_outputs(struct vw_agent *a, struct vw_diag *d)
 	vw_denied_tee(a->denied, on_record, a);
 	if (r || !a->s->metrics_port)
 		return r;
-	return vw_metrics_port_open(a->loop, &a->s->metrics_addr, a->s->metrics_port, vw_agent_metrics_text,
-			    VW_OPENMETRICS_TYPE, a, &a->metrics_port, d);
+	return vw_metrics_port_open(a->loop, &a->s->metrics_addr, a->s->metrics_port,
+				    vw_agent_metrics_text, VW_OPENMETRICS_TYPE, a, &a->metrics_port,
+				    d);
 }
 
 static void on_stop(int signo, void *arg)

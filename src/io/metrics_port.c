@@ -80,7 +80,8 @@ static void on_timer(void *arg)
 	vw_timer_arm(h->timer, LOOK_MS);
 }
 
-static struct MHD_Daemon *listen_on(struct vw_metrics_port *h, const struct vw_addr *addr, uint16_t port)
+static struct MHD_Daemon *listen_on(struct vw_metrics_port *h, const struct vw_addr *addr,
+				    uint16_t port)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -96,8 +97,8 @@ static struct MHD_Daemon *listen_on(struct vw_metrics_port *h, const struct vw_a
 }
 
 int vw_metrics_port_open(struct vw_loop *loop, const struct vw_addr *addr, uint16_t port,
-		 char *(*text)(void *arg), const char *type, void *arg, struct vw_metrics_port **ret,
-		 struct vw_diag *d)
+			 char *(*text)(void *arg), const char *type, void *arg,
+			 struct vw_metrics_port **ret, struct vw_diag *d)
 {
 	_cleanup_(vw_metrics_port_free) struct vw_metrics_port *h = calloc(1, sizeof(*h));
 	const union MHD_DaemonInfo *info;
@@ -105,7 +106,8 @@ int vw_metrics_port_open(struct vw_loop *loop, const struct vw_addr *addr, uint1
 
 	if (r < 0)
 		return r;
-	*h = (struct vw_metrics_port){.loop = loop, .fd = -1, .text = text, .type = type, .arg = arg};
+	*h = (struct vw_metrics_port){
+		.loop = loop, .fd = -1, .text = text, .type = type, .arg = arg};
 	h->daemon = listen_on(h, addr, port);
 	info = h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
