@@ -15,7 +15,9 @@ DEPS := gcc make pkg-config libc6-dev libnftnl-dev libmnl-dev libjansson-dev lib
 	libcurl4-openssl-dev libmd-dev libssl-dev libmicrohttpd-dev
 DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
 DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
-	python3-scapy python3-prometheus-client rsyslog systemd openssl clang-format clang-tidy cppcheck shellcheck mandoc codespell iputils-ping git
+	python3-scapy python3-prometheus-client rsyslog systemd openssl \
+	python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
+	shellcheck mandoc codespell iputils-ping git
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
@@ -69,6 +71,8 @@ $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/src/cli/assets.o: $(wildcard src/cli/*.css src/cli/*.js)
 
 # What C tests share.
 $(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c,$(wildcard tests/lib/*.c)))

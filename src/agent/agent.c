@@ -189,7 +189,7 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = lock(a, d);
 	if (!r)
-		r = vw_agent_load_policies(a, d);
+		r = vw_agent_applied_load(a, d);
 	if (!r)
 		r = vw_loop_new(&a->loop);
 	if (!r)
@@ -205,13 +205,18 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = vw_agent_learn_init(a);
 	if (!r)
-		r = vw_live_watch_new(a->loop, a->nft, a->s->live_interval_ms, NULL, a, &a->live);
+		r = vw_agent_seen_init(a);
+	if (!r)
+		r = vw_live_watch_new(a->loop, a->nft, a->s->live_interval_ms, vw_agent_seen_news,
+				      a, &a->live);
 	if (!r)
 		r = vw_denied_open(a->loop, a->nft, a->s, namer, a, &a->denied, d);
 	if (!r)
 		r = open_outputs(a, d);
 	if (!r)
 		r = open_control(a, d);
+	if (!r)
+		r = vw_agent_applied_start(a);
 	if (!r)
 		r = vw_agent_images_open(a);
 	return r ? r : open_runtime(a, d);
@@ -222,6 +227,7 @@ static void stop(struct vw_agent *a)
 	if (a->denied)
 		vw_denied_flush(a->denied);
 	vw_control_free(&a->control);
+	vw_agent_applied_done(a);
 	vw_agent_images_done(a);
 	vw_runtime_free(&a->runtime);
 	vw_denied_free(&a->denied);
@@ -230,6 +236,7 @@ static void stop(struct vw_agent *a)
 	vw_metrics_done(&a->metrics);
 	vw_agent_learn_done(a);
 	vw_live_watch_free(&a->live);
+	vw_agent_seen_done(a);
 	vw_rejudge_done(&a->rejudge);
 	vw_links_free(&a->links);
 	vw_nft_free(&a->nft);
@@ -266,6 +273,9 @@ int vw_agent_run(const struct vw_settings *s)
 	if (!r) {
 		vw_diag_print(&d, stderr, isatty(STDERR_FILENO)); /* warnings */
 		vw_diag_done(&d);
+		if (s->audit)
+			vw_warn("AUDIT: nothing is refused by policy; what would be passes and is "
+				"recorded");
 		if (!a.owned)
 			vw_warn("this kernel has no owned tables (5.12, and 6.9 to keep them): "
 				"others "

@@ -15,6 +15,7 @@
 #define REST_FACTOR 49 /* reading one wall may take a fiftieth of the time */
 #define STAGGER_MS 997 /* and walls not all at once */
 #define RETELL_MS (3600 * 1000)
+#define CLOSED_MS 5000 /* as in core/wall_flows.c */
 #define NEVER INT64_MAX
 
 typedef VW_VEC(struct vw_live_flow) flow_list;
@@ -90,8 +91,8 @@ int64_t vw_live_idle(const struct vw_live *l, const struct vw_config *cfg, uint6
 	int64_t left = (int64_t)expires_ms, made = (int64_t)timeout_ms;
 	int64_t full = l->proto == 6 ? cfg->tcp_idle_ms : cfg->other_idle_ms;
 
-	if (l->closing) /* the second FIN leaves it less, and nobody knows whether it came */
-		return left > made ? -1 : made - left;
+	if (l->closing) /* the second FIN leaves it this little, and so does time */
+		return left > made || left <= CLOSED_MS ? -1 : made - left;
 	if (left > made || age_ms > made)
 		return left > full ? -1 : full - left;
 	/* one packet; or more, the last of them long ago: longer than it is known */

@@ -6,6 +6,7 @@
 #include "agent/state.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/flow.h"
+#include "vethwall/seen_json.h"
 
 #define LIMIT_DEFAULT 10000
 #define LIMIT_MAX 20000 /* some 450 bytes each */
@@ -75,6 +76,16 @@ static json_t *flow_json(const struct vw_live_flow *f, const struct vw_flow_name
 		f->last_ms ? json_integer(idle > 0 ? idle : 0) : json_null());
 }
 
+/* Walls of others are not even read. */
+static bool wanted(const struct telling *t, unsigned ifindex)
+{
+	const struct vw_tuple none = {0};
+	struct vw_flow_names names;
+
+	vw_naming_flow(&t->a->naming, &t->a->enforced.now, ifindex, &none, &names);
+	return name_is(names.workload, t->workload) && name_is(names.service, t->service);
+}
+
 static void tell(const struct vw_live_flow *f, void *arg)
 {
 	struct telling *t = arg;
@@ -82,8 +93,6 @@ static void tell(const struct vw_live_flow *f, void *arg)
 	struct vw_flow_names names;
 
 	vw_naming_flow(&t->a->naming, &t->a->enforced.now, f->ifindex, &tuple, &names);
-	if (!name_is(names.workload, t->workload) || !name_is(names.service, t->service))
-		return;
 	if (t->total++ < t->limit && json_array_append_new(t->list, flow_json(f, &names)) < 0)
 		t->failed = true;
 }
@@ -118,7 +127,8 @@ json_t *vw_agent_live(void *agent, const json_t *request, const struct vw_contro
 	vw_vec_foreach (w, &a->enforced.now.walls) {
 		bool fresh = vw_now_ns() / 1000 - begin < READ_US, from_memory;
 
-		if (vw_live_watch_each(a->live, w->ifindex, fresh, tell, &t, &from_memory) < 0)
+		if (!wanted(&t, w->ifindex) ||
+		    vw_live_watch_each(a->live, w->ifindex, fresh, tell, &t, &from_memory) < 0)
 			continue;
 		walls++;
 		remembered += from_memory;
@@ -132,4 +142,17 @@ json_t *vw_agent_live(void *agent, const json_t *request, const struct vw_contro
 			 (json_int_t)t.total, "walls", walls, "walls_from_memory", remembered,
 			 "age_unknown", (json_int_t)stats.unknown, "interval_ms",
 			 (int)a->s->live_interval_ms, "flows", t.list);
+}
+
+json_t *vw_agent_seen(void *agent, const json_t *request, const struct vw_control_peer *peer)
+{
+	struct vw_agent *a = agent;
+	json_t *list = vw_seen_json(&a->seen.table);
+
+	(void)request;
+	(void)peer;
+	if (!list)
+		return NULL;
+	return json_pack("{s:b, s:I, s:I, s:o}", "ok", 1, "over", (json_int_t)a->seen.table.over,
+			 "unclear", (json_int_t)a->seen.unclear, "seen", list);
 }

@@ -168,10 +168,13 @@ static void before_commit(struct vw_agent *a, const struct vw_compiled *now)
 	if (e->trusted && renumbered(&e->now, now))
 		vw_denied_flush(a->denied);
 	for (size_t i = 0; i < e->reported.n; i++) {
+		const struct reported *was = &e->reported.v[i];
+
 		if (sets_stay(&e->reported.v[i], now))
-			e->reported.v[kept++] = e->reported.v[i];
-		else
-			vw_denied_wall_gone(a->denied, e->reported.v[i].ifindex);
+			e->reported.v[kept++] = *was;
+		else if (was->has4 || was->has6 || !vw_compiled_wall(now, was->ifindex))
+			vw_denied_wall_gone(a->denied, was->ifindex);
+		/* else it was held: its chain goes on, and is told with its owner's name */
 	}
 	e->reported.n = kept;
 }

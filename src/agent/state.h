@@ -7,6 +7,7 @@
 #define VETHWALL_AGENT_STATE_H
 
 #include "vethwall/change.h"
+#include "agent/applied.h"
 #include "agent/control.h"
 #include "agent/images.h"
 #include "agent/live.h"
@@ -14,6 +15,7 @@
 #include "agent/naming.h"
 #include "agent/outputs.h"
 #include "agent/rejudge.h"
+#include "agent/seen.h"
 #include "vethwall/capture.h"
 #include "vethwall/denied.h"
 #include "vethwall/metrics_port.h"
@@ -99,6 +101,7 @@ struct vw_agent {
 
 	struct vw_sources sources; /* the texts of: */
 	struct vw_policyset policies;
+	struct vw_applied_sets applied;
 	struct policies_state policies_state;
 	struct vw_world world;
 	struct vw_images images;
@@ -116,6 +119,7 @@ struct vw_agent {
 	struct vw_outputs outputs;
 	struct vw_metrics metrics;
 	struct vw_metrics_port *metrics_port;
+	struct vw_seen_memory seen;
 };
 
 /* reconcile.c */
@@ -177,6 +181,7 @@ char *vw_agent_metrics_text(void *agent); /* malloc'd, or NULL */
 json_t *vw_agent_metrics(void *agent, const json_t *request, const struct vw_control_peer *peer);
 /* live_requests.c */
 json_t *vw_agent_live(void *agent, const json_t *request, const struct vw_control_peer *peer);
+json_t *vw_agent_seen(void *agent, const json_t *request, const struct vw_control_peer *peer);
 /* Re-reads the policies and enforces them; SIGHUP and the request of that name. */
 json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_control_peer *peer);
 

@@ -24,7 +24,7 @@ static const char help[] =
 	"  --runtime R       docker[:SOCKET] (/var/run/docker.sock) or static:FILE\n"
 	"  --policies DIR    policy files (/etc/vethwall/policies)\n"
 	"  --run-dir DIR     lock and control socket (/run/vethwall)\n"
-	"  --state-dir DIR   /var/lib/vethwall; nothing is kept there so far\n"
+	"  --state-dir DIR   /var/lib/vethwall; sets of policies that were in force\n"
 	"  --log-dir DIR     denied flows (/var/log/vethwall)\n"
 	"  --audit           only watch: nothing is refused by policy, what would be is recorded\n"
 	"  --teardown        remove all that is enforced, on purpose, and end\n"

@@ -6,6 +6,7 @@
  * what the long way would, with the same result. */
 #include "vethwall/flow.h"
 #include "vethwall/cleanup.h"
+#include "vethwall/note.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -62,6 +63,7 @@ static const struct member members[] = {
 	MEMBER("ether_type", K_U16, 0, ether_type),
 	MEMBER("icmp_type", K_ICMP, 0, icmp_type),
 	MEMBER("icmp_code", K_ICMP, 0, icmp_code),
+	MEMBER("ip_v", K_U16, 0, f.ip_v),
 	MEMBER("workload", K_STR, 0, f.workload),
 	MEMBER("service", K_STR, 0, f.service),
 	MEMBER("peer", K_STR, 0, f.peer),
@@ -74,6 +76,7 @@ static const struct member members[] = {
 	MEMBER("community_id", K_STR, 0, f.community_id),
 	MEMBER("image", K_STR, 0, f.image),
 	MEMBER("peer_service", K_STR, 0, f.peer_service),
+	MEMBER("peer_name", K_STR, 0, f.peer_name),
 	MEMBER("tier", K_STR, 0, f.tier),
 	MEMBER("ifindex", K_U32, 0, f.ifindex),
 	MEMBER("code", K_U32, HAS_CODE, f.t.code),
@@ -535,7 +538,7 @@ static int complete(struct record *r, unsigned has)
 
 	if ((has & always) != always)
 		return -EINVAL;
-	if (f->event != VW_FLOW_OVERFLOW &&
+	if (!vw_flow_is_sum(f->event) &&
 	    ((has & flow) != flow || f->t.src.family != f->t.dst.family))
 		return -EINVAL;
 	if (f->t.proto == IPPROTO_ICMP || f->t.proto == IPPROTO_ICMPV6)
@@ -559,7 +562,7 @@ int vw_flow_json_parse(const char *line, size_t n, char buf[static VW_FLOW_LINE_
 	unsigned has;
 
 	if (n > VW_FLOW_LINE_MAX || members_of(&c, &r, &has) || complete(&r, has))
-		return -EINVAL;
+		return vw_note_kind(line, n) ? -ENOMSG : -EINVAL;
 	*ret = r.f;
 	return 0;
 }

@@ -85,6 +85,7 @@ static const struct key top_keys[] = {
 	{"image_lists", AT(KEY_IMAGES, image_lists)},
 	{"outputs", AT(KEY_OUTPUTS, outputs)},
 	{"metrics", AT(KEY_METRICS, metrics_port)},
+	{"history", AT(KEY_COUNT, history, 2, 1000)},
 	{"live_interval", AT(KEY_TIME, live_interval_ms, 1000, 3600000, "a time from 1s to 1h")},
 	{"nflog_group", AT(KEY_COUNT, config.nflog_group, 0, 65535)},
 };
@@ -92,6 +93,8 @@ static const struct key log_keys[] = {
 	{"segment_size",
 	 AT(KEY_SIZE, log_segment_bytes, 64u << 10, 16ull << 30, "a size from 64KiB to 16GiB")},
 	{"segments", AT(KEY_COUNT, log_segments, 1, 10000)},
+	{"segment_age",
+	 AT(KEY_TIME, log_segment_age_ms, 60000, 366 * 86400000ull, "a time from 1m to 366d")},
 	{"flow_interval", AT(KEY_TIME, flow_interval_ms, 1000, 3600000, "a time from 1s to 1h")},
 };
 static const struct key pcap_keys[] = {
@@ -493,9 +496,11 @@ int vw_settings_default(struct vw_settings *ret)
 		.hold_unknown = true,
 		.log_segment_bytes = 64u << 20,
 		.log_segments = 8,
+		.log_segment_age_ms = 7 * 86400000ull,
 		.pcap_segment_bytes = 16u << 20,
 		.pcap_segments = 4,
 		.flow_interval_ms = 5000,
+		.history = 20,
 		.live_interval_ms = 15000,
 		.config = vw_config_default,
 	};

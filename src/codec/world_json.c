@@ -172,7 +172,7 @@ static json_t *image_list_json(const struct vw_world *w, const struct vw_image_l
 	json_auto_t *found = json_object();
 	json_t *list = json_array();
 	char key[VW_IMAGE_KEY_MAX];
-	const char *image;
+	const char *ref;
 	json_t *none;
 	int r = 0;
 
@@ -184,8 +184,8 @@ static json_t *image_list_json(const struct vw_world *w, const struct vw_image_l
 		if (vw_image_in_list(&one, l->name, &by_name) && !vw_image_key(k->image, key))
 			r |= put(found, key, json_null());
 	}
-	json_object_foreach (found, image, none)
-		r |= push(list, json_string(image));
+	json_object_foreach (found, ref, none)
+		r |= push(list, json_string(ref));
 	return whole(list, r);
 }
 

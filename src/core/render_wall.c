@@ -305,8 +305,7 @@ static void hook(struct wall *w, bool sent)
 	nftb_end(&w->b, "arp");
 	if (!w->n6)
 		quiet_noise(w);
-	wall_foreign_rule(w);
-	wall_counted_drop(w, "anything else");
+	wall_refuse_foreign(w);
 }
 
 static void hold(struct wall *w, bool sent)
@@ -315,7 +314,7 @@ static void hold(struct wall *w, bool sent)
 	wall_ethertype(w, ETH_P_ARP);
 	wall_pass(w, "arp");
 	wall_nd_held(w);
-	wall_counted_drop(w, "held");
+	wall_refuse_held(w);
 }
 
 static void count_ips(struct wall *w)
@@ -360,3 +359,5 @@ int vw_render_wall(const struct vw_compiled *c, const struct vw_wall *wall, stru
 	hook(&w, false);
 	return w.b.err;
 }
+	wall_held_chain(&w);
+	wall_foreign_chain(&w);

@@ -64,25 +64,20 @@ struct names {
 	char policy[64], id[VW_COMMUNITY_ID_LEN];
 };
 
-/* What both ends are called; returns the other end's service, or -1 for the world. */
-static int name(struct log *l, struct vw_flow *f, struct names *n, unsigned service,
-		unsigned replica)
+/* What both ends are called; peer: the other end's service, or -1 for the world. */
+static void name(struct vw_flow *f, struct names *n, unsigned service, unsigned replica, int peer)
 {
-	unsigned peer = below(l, SERVICES + 6);
-
 	sprintf(n->workload, "ns%u/svc%02u-%u", service % 3, service, replica);
 	sprintf(n->service, "svc%02u", service);
 	sprintf(n->image, "registry.example/team/svc%02u:1.%u", service, replica % 2);
 	sprintf(n->iface, "veth%04x", service * 16 + replica);
 	sprintf(n->policy, "ns%u/svc%02u", service % 3, service);
 	f->ifindex = service * REPLICAS + replica + 4;
-	if (peer >= SERVICES) {
-		strcpy(n->peer, "world");
-		return -1;
+	strcpy(n->peer, "world");
+	if (peer >= 0) {
+		sprintf(n->peer, "ns%u/svc%02u-%u", (unsigned)peer % 3, (unsigned)peer, replica);
+		sprintf(n->peer_service, "svc%02u", (unsigned)peer);
 	}
-	sprintf(n->peer, "ns%u/svc%02u-%u", peer % 3, peer, replica);
-	sprintf(n->peer_service, "svc%02u", peer);
-	return (int)peer;
 }
 
 static void tuple(struct log *l, struct vw_flow *f, unsigned service, unsigned replica, int peer)
@@ -90,39 +85,67 @@ static void tuple(struct log *l, struct vw_flow *f, unsigned service, unsigned r
 	bool v6 = below(l, 5) == 0;
 	struct vw_addr own, other;
 	unsigned kind = below(l, 100);
+	uint8_t far = (uint8_t)(service + below(l, 2));
 
 	own_addr(&own, service, replica, v6);
 	if (peer >= 0)
 		own_addr(&other, (unsigned)peer, replica, v6);
 	else
-		other = v6 ? (struct vw_addr){6, {0x20, 1, 0x0d, 0xb8, [15] = (uint8_t)draw(l)}}
-			   : (struct vw_addr){4, {198, 51, 100, (uint8_t)draw(l)}};
+		other = v6 ? (struct vw_addr){6, {0x20, 1, 0x0d, 0xb8, [15] = far}}
+			   : (struct vw_addr){4, {198, 51, 100, far}};
 	f->t.src = f->egress ? own : other;
 	f->t.dst = f->egress ? other : own;
 	f->t.proto = kind < 75 ? 6 : kind < 95 ? 17 : v6 ? 58 : 1;
-	f->t.dport = ports[skewed(l, VW_ARRAY_SIZE(ports))];
+	f->t.dport = f->t.proto == 17 ? 53 : ports[skewed(l, VW_ARRAY_SIZE(ports))];
 	f->t.sport = (uint16_t)(32768 + below(l, 28000));
 	if (kind >= 95)
 		f->t.sport = f->t.dport = v6 ? 128 << 8 : 8 << 8;
+}
+
+/* One container tries the ports of another, one the addresses of a subnet. */
+static void scan(struct log *l, struct vw_flow *f, bool ports_of_one)
+{
+	unsigned to = ports_of_one ? 1 : below(l, 200);
+
+	own_addr(&f->t.src, ports_of_one ? 7 : 13, ports_of_one ? 2 : 1, false);
+	f->t.dst = (struct vw_addr){4, {10, 77, 5, (uint8_t)to}};
+	f->t.proto = 6;
+	f->t.sport = (uint16_t)(32768 + below(l, 28000));
+	f->t.dport = ports_of_one ? (uint16_t)(1 + below(l, 10000)) : 22;
+}
+
+static void strings(struct vw_flow *f, const struct names *n, bool scans, bool decided)
+{
+	f->in_iface = vw_str_of(n->iface);
+	f->workload = vw_str_of(n->workload);
+	f->service = vw_str_of(n->service);
+	f->image = vw_str_of(n->image);
+	f->peer = vw_str_of(scans ? "world" : n->peer);
+	f->peer_service = vw_str_of(*n->peer_service && !scans ? n->peer_service : NULL);
+	f->policy = vw_str_of(decided ? n->policy : "default");
+	f->rule = vw_str_of(decided ? (f->egress ? "egress[0]" : "ingress[0]") : "default");
+	f->tier = vw_str_of(decided ? "service" : "default");
+	f->community_id = vw_str_of(n->id);
 }
 
 /* Record number i, in the order of the log. */
 static void make(struct log *l, unsigned long i, struct vw_flow *f, struct names *n)
 {
 	unsigned service = skewed(l, SERVICES), replica = below(l, REPLICAS), r = below(l, 1000);
-	int peer;
+	int peer = below(l, 3) ? (int)((service + 1) % SERVICES) : -1;
+	bool scans = r >= 990;
 
+	if (scans) {
+		service = r >= 995 ? 7 : 13;
+		replica = r >= 995 ? 2 : 1;
+	}
 	*f = (struct vw_flow){.packets = 1 + skewed(l, 50)};
 	vw_flow_set_code(f, (r < 40 ? VW_CODE_AUDIT : VW_CODE_DENY) |
-				    (below(l, 3) ? VW_CODE_EGRESS : 0) | (256 + service));
-	peer = name(l, f, n, service, replica);
+				    (scans || below(l, 3) ? VW_CODE_EGRESS : 0) | (256 + service));
+	name(f, n, service, replica, peer);
 	tuple(l, f, service, replica, peer);
-	if (r >= 990) { /* a scan of ports, a sweep of addresses */
-		own_addr(&f->t.src, service, replica, false);
-		own_addr(&f->t.dst, 5, r >= 995 ? below(l, 200) : 1, false);
-		f->t.proto = 6;
-		f->t.dport = r >= 995 ? 22 : (uint16_t)(1 + below(l, 10000));
-	}
+	if (scans)
+		scan(l, f, r >= 995);
 	f->bytes = f->packets * (40 + below(l, 1400));
 	f->time_us = START_US + (int64_t)((double)SPAN_US * (double)i / (double)l->n);
 	f->last_us = f->time_us - below(l, 2000);
@@ -130,16 +153,7 @@ static void make(struct log *l, unsigned long i, struct vw_flow *f, struct names
 	f->total_packets = f->packets;
 	f->total_bytes = f->bytes;
 	vw_community_id(&f->t, 0, n->id);
-	f->in_iface = vw_str_of(n->iface);
-	f->workload = vw_str_of(n->workload);
-	f->service = vw_str_of(n->service);
-	f->image = vw_str_of(n->image);
-	f->peer = vw_str_of(n->peer);
-	f->peer_service = vw_str_of(peer < 0 ? NULL : n->peer_service);
-	f->policy = vw_str_of(r % 3 ? n->policy : "default");
-	f->rule = vw_str_of(r % 3 ? (f->egress ? "egress[0]" : "ingress[0]") : "default");
-	f->tier = vw_str_of(r % 3 ? "service" : "default");
-	f->community_id = vw_str_of(n->id);
+	strings(f, n, scans, r % 3);
 }
 
 static int finish(struct log *l, const char *path)

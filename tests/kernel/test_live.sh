@@ -67,6 +67,18 @@ t "udp to the resolver's port" allowed api udp/53 "$DB"
 t "is there too" live '.proto=="udp" and .opened=="out" and .peer_port==53'
 t "one that closes keeps its opener" eval 'allowed api tcp/5432 "$DB" && live ".closing==true"'
 
+# seen FILTER: the agent remembers such a connection
+seen()
+{
+	local got
+	got=$(ask '{"cmd":"seen"}')
+	jq -e "[.seen[] | select($1)] | length > 0" <<<"$got" >/dev/null || { jq -c '.seen[]' <<<"$got"; return 1; }
+}
+MEMORY='.service=="api" and .direction=="egress" and .peer_kind=="service" and .peer_namespace=="shop" and .peer=="db" and
+	.port==5432'
+t "what passed is remembered" wait_until "$DEADLINE" seen "$MEMORY and .count>=2"
+t "at the other end, too" wait_until "$DEADLINE" seen '.service=="db" and .direction=="ingress" and .peer=="api" and .port==53'
+
 filtered()
 {
 	ask '{"cmd":"live","service":"db"}' | jq -e '[.flows[].service]|unique == ["db"]'
@@ -79,8 +91,22 @@ limited()
 t "no more than asked for, and how many there are" limited
 t "a silly limit is refused" eval 'ask "{\"cmd\":\"live\",\"limit\":0}" | jq -e ".ok|not"'
 
+# listed ARGS...: what flows --live prints
+listed()
+{
+	"$VETHWALL" flows --live --run-dir "$LAB/agent/run" "$@"
+}
+t "flows --live lists it" eval 'listed | grep -q "^shop/api .*egress .*shop/db .* 5432 "'
+t "filtered" eval 'listed --format json --service db --port 5432 |
+	jq -es "map(select(.closing|not)) | length > 0 and all(.workload==\"shop/db\" and .dest_port==5432 and .direction==\"ingress\" and .idle_ms>=0 and (.first_seen|length)==27)"'
+t "by an expression" eval 'listed --format csv "proto=udp and peer=shop/db" | grep -q "^shop/api,$API,egress,shop/db,$DB,udp,"'
+t "what does not fit is not there" eval '[ -z "$(listed --format json --port 9)" ]'
+t "no more than asked for" eval '[ "$(listed --format json --limit 1 | wc -l)" = 1 ]'
+
 t "the agent stops in order" agent_stop agent
+t "no agent is said" eval '! listed'
 t "the next one starts" start_agent
+t "it remembers what the one before has seen" seen "$MEMORY and .count>=2"
 t "what is older than the agent is so at least" wait_until "$DEADLINE" live "$SENT and .at_least"
 
 ns_del db

@@ -33,7 +33,7 @@ static struct vw_world again(const struct vw_world *w)
 	char buf[8192];
 
 	if (vw_world_parse(text, strlen(text), "w.json", &ret, &d))
-		fail_msg("%s\nin %s", c_text(&d, buf, sizeof(buf)), text);
+		fail_msg("%s for %s", c_text(&d, buf, sizeof(buf)), text);
 	vw_diag_done(&d);
 	twice = text_of(&ret);
 	assert_string_equal(twice, text);
