@@ -124,14 +124,15 @@ int vw_graph_focus(struct vw_graph *g, const char *service);
 
 /* ---- refused flows, summed by pairs of services ---- */
 
+struct vw_graph_port {
+	uint8_t proto;
+	uint16_t port;
+};
 struct vw_graph_tried {
 	char *from, *to;
 	enum vw_party_kind from_kind, to_kind;
 	uint64_t packets;
-	struct {
-		uint8_t proto;
-		uint16_t port;
-	} ports[VW_GRAPH_PORTS_MAX];
+	struct vw_graph_port ports[VW_GRAPH_PORTS_MAX];
 	size_t n_ports;
 	bool more_ports;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Readings of live sets, and what is remembered from one to the next: when a flow was first seen.
  * Each wall has its share of the memory, so that no container can push out what is known of
- * others. Reading is paced: all of it takes a twentieth of the time at most, one wall a fiftieth.
+ * others. Reading is paced: all of it takes a twentieth of the time at most, one wall a hundredth.
  */
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #define WALLS_MAX 65536
 #define SLICE_US 5000 /* of readings before others get their turn */
 #define SLICE_REST 19 /* times a slice: a twentieth of the time */
-#define REST_FACTOR 49 /* reading one wall may take a fiftieth of the time */
+#define REST_FACTOR 99 /* reading one wall may take a hundredth of the time */
 #define STAGGER_MS 997 /* and walls not all at once */
 #define RETELL_MS (3600 * 1000)
 #define CLOSED_MS 5000 /* as in core/wall_flows.c */

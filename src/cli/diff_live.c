@@ -141,15 +141,43 @@ static int add_flow(struct flows *flows, const json_t *o, const struct vw_live *
 
 /* ---- judged ---- */
 
-static bool denied(const struct vw_compiled *c, unsigned ifindex, const struct vw_live *l)
+static bool denied_at(const struct vw_compiled *c, unsigned ifindex, const struct vw_live *l)
 {
 	const struct vw_wall *w = vw_compiled_wall(c, ifindex);
 
 	return w && w->kind == VW_WALL_POLICY && (vw_compiled_judge_live(c, w, l) & VW_CODE_DENY);
 }
 
+/* The wall of the peer, where the flow is the other way round; 0: it has none here. */
+static unsigned other_end(const struct vw_world *world, const struct vw_live *l,
+			  struct vw_live *ret)
+{
+	const struct vw_iface *i = NULL;
+
+	if (!vw_world_by_addr(world, &l->peer, &i, NULL))
+		return 0;
+	*ret = *l;
+	ret->own = l->peer;
+	ret->peer = l->own;
+	ret->own_port = l->peer_port;
+	ret->peer_port = l->own_port;
+	ret->opened = l->opened == VW_EGRESS ? VW_INGRESS : VW_EGRESS;
+	return i->ifindex;
+}
+
+/* At either end: what one wall let pass may have been refused by the other. */
+static bool denied(const struct vw_world *world, const struct vw_compiled *c, unsigned ifindex,
+		   const struct vw_live *l)
+{
+	struct vw_live there;
+	unsigned other = other_end(world, l, &there);
+
+	return denied_at(c, ifindex, l) || (other && denied_at(c, other, &there));
+}
+
 static int take(const struct vw_diff *diff, struct flows *flows, const json_t *list)
 {
+	const struct vw_world *world = &diff->in.now.world;
 	const json_t *o;
 	size_t i;
 
@@ -158,10 +186,11 @@ static int take(const struct vw_diff *diff, struct flows *flows, const json_t *l
 		unsigned ifindex;
 		int r;
 
-		/* What is not allowed now either is about to be cut anyway. */
-		if (!read_live(o, &l, &ifindex) || denied(&diff->in.now.compiled, ifindex, &l))
+		/* What is not allowed now either is no flow, or about to be cut anyway. */
+		if (!read_live(o, &l, &ifindex) ||
+		    denied(world, &diff->in.now.compiled, ifindex, &l))
 			continue;
-		r = add_flow(flows, o, &l, denied(&diff->in.compiled, ifindex, &l));
+		r = add_flow(flows, o, &l, denied(world, &diff->in.compiled, ifindex, &l));
 		if (r)
 			return r;
 	}

@@ -31,6 +31,14 @@ int flows_filter_where(struct flows_filter *f, const char *text, struct vw_diag 
 int flows_filter_build(struct flows_filter *f, struct vw_diag *d);
 bool flows_filter_match(const struct flows_filter *f, const struct vw_flow *r);
 
+/* How our records begin. */
+#define FLOWS_HEAD "{\"timestamp\":\""
+#define FLOWS_HEAD_LEN (sizeof(FLOWS_HEAD) - 1)
+#define FLOWS_STAMP_LEN 27 /* 2026-11-22T22:41:49.123456Z */
+/* False: no record of this line can fit, so it need not be read; and it tells of no gap. A line
+ * that does not look like one of ours is always read. */
+bool flows_filter_may_match(const struct flows_filter *f, const char *line, size_t n);
+
 int64_t flows_now_us(void);
 /* "2h", "90s", "1d", or a time as RFC 3339 or local "2026-11-22 14:30[:05]", "2026-11-22", "14:30".
  * now_us is what durations count back from. -EINVAL. */

@@ -33,13 +33,12 @@ static void show(struct list *l, const struct vw_flow *f)
 static int keep(struct list *l, const char *line, size_t n)
 {
 	struct kept_line *k = &l->ring[l->next];
-	char *copy = malloc(n ? n : 1);
+	char *text = realloc(k->text, n ? n : 1);
 
-	if (!copy)
+	if (!text)
 		return -ENOMEM;
-	memcpy(copy, line, n);
-	free(k->text);
-	*k = (struct kept_line){copy, n};
+	memcpy(text, line, n);
+	*k = (struct kept_line){text, n};
 	l->next = (l->next + 1) % l->limit;
 	if (l->kept < l->limit)
 		l->kept++;

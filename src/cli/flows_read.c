@@ -12,9 +12,6 @@
 
 #define COMPLAINTS_MAX 10 /* about lines that are no records, one by one */
 #define FOLLOW_NS 200000000
-#define HEAD "{\"timestamp\":\""
-#define HEAD_LEN (sizeof(HEAD) - 1)
-#define STAMP_LEN 27 /* 2026-11-22T22:41:49.123456Z */
 #define PATIENCE_US 500000 /* before a bar is shown */
 #define BAR 30
 
@@ -61,37 +58,11 @@ static void complain(struct flows_reader *r, const char *file, uint64_t line)
 			(unsigned long long)line);
 }
 
-/* Begins and ends as our records do: one that is left out is not one that should be told. Leap
- * seconds are left to the parser, they are out of order as text. */
-static bool has_shape(const char *line, size_t n)
-{
-	const char *at = line + HEAD_LEN;
-
-	return n > HEAD_LEN + STAMP_LEN + 2 && !memcmp(line, HEAD, HEAD_LEN) && at[10] == 'T' &&
-	       at[17] != '6' && at[STAMP_LEN - 1] == 'Z' && at[STAMP_LEN] == '"' &&
-	       line[n - 1] == '}';
-}
-
-/* Where the event begins, in a line of our shape, behind: ,"event_type":" */
-#define EVENT_AT (HEAD_LEN + STAMP_LEN + 1 + sizeof(",\"event_type\":\"") - 1)
-
-/* A record of this line could fit the filter, or it tells of a gap. */
-static bool may_match(const struct flows_filter *f, const char *line, size_t n)
-{
-	if (!has_shape(line, n))
-		return true;
-	if (n > EVENT_AT && line[EVENT_AT] == 'g')
-		return true;
-	if (f->from_text[0] && memcmp(line + HEAD_LEN, f->from_text, STAMP_LEN) < 0)
-		return false;
-	return !f->needle || memmem(line, n, f->needle, f->needle_len) || memchr(line, '\\', n);
-}
-
 /* The time at which the record at p was made, as far as it can be told without reading it. */
 static bool stamp(const char *p, size_t n, int64_t *ret)
 {
-	return n > HEAD_LEN + STAMP_LEN && !memcmp(p, HEAD, HEAD_LEN) &&
-	       !vw_time_parse(p + HEAD_LEN, STAMP_LEN, ret);
+	return n > FLOWS_HEAD_LEN + FLOWS_STAMP_LEN && !memcmp(p, FLOWS_HEAD, FLOWS_HEAD_LEN) &&
+	       !vw_time_parse(p + FLOWS_HEAD_LEN, FLOWS_STAMP_LEN, ret);
 }
 
 /* A line about the log: one of a gap, made in the time asked for, is told at the end. */
@@ -119,7 +90,7 @@ static int read_lines(struct flows_reader *r, const char *file, struct vw_lines 
 			flows_progress(r, bytes);
 			bytes = 0;
 		}
-		if (got == 1 && !may_match(r->filter, line, n))
+		if (got == 1 && !flows_filter_may_match(r->filter, line, n))
 			continue;
 		e = got == 1 ? vw_flow_json_parse(line, n, r->buf, &f) : got;
 		if (e == -ENOMSG) { /* about the log itself */

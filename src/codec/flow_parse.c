@@ -425,6 +425,17 @@ static int member_value(struct cursor *c, const struct member *m, void *field)
 	return 0;
 }
 
+/* A number, or true, false, null. */
+static int skip_word(struct cursor *c)
+{
+	const char *start = c->p;
+
+	while (c->p < c->end && ((*c->p >= '0' && *c->p <= '9') || (*c->p >= 'a' && *c->p <= 'z') ||
+				 *c->p == 'E' || *c->p == '.' || *c->p == '-' || *c->p == '+'))
+		c->p++;
+	return c->p == start ? -EINVAL : 0;
+}
+
 /* Any value of a member that is not ours. Brackets need only balance in number. */
 static int skip_value(struct cursor *c)
 {
@@ -449,10 +460,8 @@ static int skip_value(struct cursor *c)
 		} else if (*c->p == '}' || *c->p == ']') {
 			if (!depth--)
 				return -EINVAL;
-		} else if (!depth) { /* a number or a word: to the end of the member */
-			while (c->p < c->end && *c->p != ',' && *c->p != '}' && *c->p != ' ')
-				c->p++;
-			return 0;
+		} else if (!depth) {
+			return skip_word(c);
 		}
 		c->p++;
 	} while (depth);
@@ -511,6 +520,8 @@ static int members_of(struct cursor *c, struct record *r, unsigned *ret_has)
 				return -EINVAL;
 			m = lookup(&name, &next);
 		}
+		if (m && has & m->has) /* twice: nobody knows which one holds */
+			return -EINVAL;
 		if (m ? member_value(c, m, (char *)r + m->off) : skip_value(c))
 			return -EINVAL;
 		has |= m ? m->has : 0;
@@ -538,8 +549,8 @@ static int complete(struct record *r, unsigned has)
 
 	if ((has & always) != always)
 		return -EINVAL;
-	if (!vw_flow_is_sum(f->event) &&
-	    ((has & flow) != flow || f->t.src.family != f->t.dst.family))
+	if (f->t.src.family != f->t.dst.family ||
+	    (!vw_flow_is_sum(f->event) && (has & flow) != flow))
 		return -EINVAL;
 	if (f->t.proto == IPPROTO_ICMP || f->t.proto == IPPROTO_ICMPV6)
 		f->t.sport = f->t.dport = (uint16_t)(r->icmp_type << 8 | r->icmp_code);

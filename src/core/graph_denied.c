@@ -107,8 +107,7 @@ static void note_port(struct vw_graph_tried *t, uint8_t proto, uint16_t port)
 		t->more_ports = true;
 		return;
 	}
-	t->ports[t->n_ports].proto = proto;
-	t->ports[t->n_ports++].port = port;
+	t->ports[t->n_ports++] = (struct vw_graph_port){proto, port};
 }
 
 int vw_graph_denied_add(struct vw_graph_denied *d, const struct vw_flow *f)
@@ -137,7 +136,7 @@ int vw_graph_denied_add(struct vw_graph_denied *d, const struct vw_flow *f)
 
 static int by_port(const void *a, const void *b)
 {
-	const __typeof__(((struct vw_graph_tried *)0)->ports[0]) *x = a, *y = b;
+	const struct vw_graph_port *x = a, *y = b;
 
 	return x->proto != y->proto ? x->proto - y->proto : x->port - y->port;
 }

@@ -2,34 +2,15 @@
 /* What was seen, turned to rules. Each connection gives an item at either end that is a workload;
  * guardrails, which stand above all service policies, are asked first; items of one service and
  * direction are then folded by peer and port. Writes no text. */
-#include "vethwall/suggest.h"
+#include "suggest_item.h"
 
 #include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "text.h"
 #include "vethwall/cleanup.h"
 
 #define ITEMS_MAX (2 * VW_SEEN_MAX)
 #define PAIRS_MAX 64 /* of replicas that a guardrail is asked about */
-
-enum peer_kind { PEER_SERVICE, PEER_NAME, PEER_ENTITY, PEER_ADDR };
-
-/* A connection as one end has to allow it. Strings are the table's. */
-struct item {
-	const struct vw_seen *s;
-	bool mirrored; /* seen at the other end's wall */
-	const char *namespace_, *service;
-	enum vw_direction dir;
-	enum peer_kind kind;
-	const char *peer_namespace, *peer;
-	enum vw_entity entity;
-	struct vw_addr addr;
-	uint8_t proto;
-	uint16_t port;
-	struct vw_evidence seen;
-};
 
 struct suggesting {
 	const struct vw_world *world;
@@ -42,7 +23,7 @@ struct suggesting {
 
 /* ---- items ---- */
 
-static int owner_cmp(const struct item *a, const struct item *b)
+int item_owner_cmp(const struct item *a, const struct item *b)
 {
 	int r = strcmp(a->namespace_, b->namespace_);
 
@@ -51,7 +32,7 @@ static int owner_cmp(const struct item *a, const struct item *b)
 	return r ? r : (int)a->dir - (int)b->dir;
 }
 
-static int peer_cmp(const struct item *a, const struct item *b)
+int item_peer_cmp(const struct item *a, const struct item *b)
 {
 	int r = (int)a->kind - (int)b->kind;
 
@@ -74,10 +55,10 @@ static int port_cmp(const struct item *a, const struct item *b)
 static int by_peer(const void *x, const void *y)
 {
 	const struct item *a = x, *b = y;
-	int r = owner_cmp(a, b);
+	int r = item_owner_cmp(a, b);
 
 	if (!r)
-		r = peer_cmp(a, b);
+		r = item_peer_cmp(a, b);
 	if (!r)
 		r = port_cmp(a, b);
 	return r ? r : (int)a->mirrored - (int)b->mirrored;
@@ -86,7 +67,7 @@ static int by_peer(const void *x, const void *y)
 static int by_port(const void *x, const void *y)
 {
 	const struct item *a = x, *b = y;
-	int r = owner_cmp(a, b);
+	int r = item_owner_cmp(a, b);
 
 	return r ? r : port_cmp(a, b);
 }
@@ -383,16 +364,6 @@ static void widen_all(struct suggesting *g)
 	}
 }
 
-static void add_evidence(struct vw_evidence *to, const struct vw_evidence *e)
-{
-	if (!to->count || e->first_us < to->first_us)
-		to->first_us = e->first_us;
-	if (!to->count || e->last_us > to->last_us)
-		to->last_us = e->last_us;
-	to->count += e->count;
-	to->sources |= e->sources;
-}
-
 /* One item for each owner, peer and port. The same connection may have been seen at both ends: what
  * the own wall saw counts. */
 static void merge(struct suggesting *g)
@@ -405,187 +376,18 @@ static void merge(struct suggesting *g)
 	for (size_t i = 0; i < g->items.n; i++) {
 		struct item *last = n ? &v[n - 1] : NULL;
 
-		if (!last || owner_cmp(last, &v[i]) || peer_cmp(last, &v[i]) ||
+		if (!wanted(g, &v[i]))
+			continue;
+		if (!last || item_owner_cmp(last, &v[i]) || item_peer_cmp(last, &v[i]) ||
 		    port_cmp(last, &v[i]))
 			v[n++] = v[i];
 		else if (last->mirrored == v[i].mirrored)
-			add_evidence(&last->seen, &v[i].seen);
+			evidence_add(&last->seen, &v[i].seen);
 	}
 	g->items.n = n;
 }
 
-/* ---- rules ---- */
-
-/* Ports next to each other become a range only where each of them was seen. */
-static int put_port(struct vw_rule *rule, const struct item *i)
-{
-	struct vw_port *last = rule->ports.n ? &rule->ports.v[rule->ports.n - 1] : NULL;
-	struct vw_port p = {.proto = i->proto, .lo = i->port, .hi = i->port};
-	bool ports = vw_proto_has_ports(i->proto);
-
-	if (last && last->proto == i->proto && ports && last->hi + 1 == i->port) {
-		last->hi = i->port;
-		return 0;
-	}
-	if (!ports && i->proto != IPPROTO_ICMP && i->proto != IPPROTO_ICMPV6) {
-		p.lo = 0;
-		p.hi = UINT16_MAX;
-	}
-	return vw_vec_push(&rule->ports, p, VW_PEERS_MAX);
-}
-
-static int put_peer(struct vw_rule *rule, const struct item *i)
-{
-	static const enum vw_peer_kind kinds[] = {[PEER_SERVICE] = VW_PEER_MATCH,
-						  [PEER_NAME] = VW_PEER_FQDN,
-						  [PEER_ENTITY] = VW_PEER_ENTITY,
-						  [PEER_ADDR] = VW_PEER_CIDR};
-	_cleanup_(vw_peer_done) struct vw_peer p = {.kind = kinds[i->kind], .entity = i->entity};
-	int r = 0;
-
-	if (i->kind == PEER_SERVICE) {
-		r = vw_text_copy(i->peer_namespace, &p.match.namespace_);
-		if (!r)
-			r = vw_text_copy(i->peer, &p.match.service);
-	} else if (i->kind == PEER_NAME) {
-		r = vw_text_copy(i->peer, &p.fqdn);
-	} else if (i->kind == PEER_ADDR) {
-		p.cidr = (struct vw_prefix){i->addr, i->addr.family == 4 ? 32 : 128};
-	}
-	if (!r)
-		r = vw_vec_push(&rule->peers, p, VW_PEERS_MAX);
-	if (!r)
-		p = (struct vw_peer){0};
-	return r;
-}
-
-static bool same_ports(const struct vw_rule *a, const struct vw_rule *b)
-{
-	if (a->ports.n != b->ports.n)
-		return false;
-	for (size_t i = 0; i < a->ports.n; i++) {
-		const struct vw_port *x = &a->ports.v[i], *y = &b->ports.v[i];
-
-		if (x->proto != y->proto || x->lo != y->lo || x->hi != y->hi)
-			return false;
-	}
-	return true;
-}
-
-/* A peer with its ports: joins the rule that has the same, or becomes one. */
-static int add_rule(struct vw_suggested *d, enum vw_direction dir, const struct item *v, size_t n)
-{
-	_cleanup_(vw_rule_done) struct vw_rule rule = {.action = VW_ALLOW};
-	struct vw_evidence e = {0};
-	size_t at;
-	int r = 0;
-
-	for (size_t i = 0; i < n && !r; i++) {
-		r = put_port(&rule, &v[i]);
-		add_evidence(&e, &v[i].seen);
-	}
-	for (at = 0; at < d->policy.rules[dir].n; at++)
-		if (same_ports(&d->policy.rules[dir].v[at], &rule) &&
-		    d->policy.rules[dir].v[at].peers.n < VW_PEERS_MAX)
-			break;
-	if (!r && at == d->policy.rules[dir].n) {
-		rule.index = (unsigned)at;
-		r = vw_vec_push(&d->policy.rules[dir], rule, VW_RULES_MAX);
-		if (!r) {
-			rule = (struct vw_rule){0};
-			r = vw_vec_push(&d->seen[dir], ((struct vw_evidence){0}), VW_RULES_MAX);
-		}
-	}
-	if (!r)
-		r = put_peer(&d->policy.rules[dir].v[at], v);
-	if (!r)
-		add_evidence(&d->seen[dir].v[at], &e);
-	return r;
-}
-
-/* ---- documents ---- */
-
-static bool taken(const struct vw_policyset *others, const struct vw_policy *p, const char *name)
-{
-	vw_vec_foreach (o, &others->list)
-		if (!strcmp(o->kind, p->kind) && vw_text_eq(o->namespace_, p->namespace_) &&
-		    !strcmp(o->name, name))
-			return true;
-	return false;
-}
-
-/* The service's name, or with "-seen", "-seen2", ... when others have it. */
-static int set_name(const struct suggesting *g, const char *service, struct vw_policy *p)
-{
-	const int room = VW_NAME_MAX - 12;
-	char name[VW_NAME_MAX + 1];
-
-	snprintf(name, sizeof(name), "%s", service);
-	for (unsigned n = 1; taken(g->others, p, name); n++) {
-		int len = snprintf(name, sizeof(name), "%.*s-seen", room, service);
-
-		if (n > 1)
-			snprintf(name + len, sizeof(name) - (size_t)len, "%u", n);
-	}
-	return vw_text_copy(name, &p->name);
-}
-
-static void suggested_done(struct vw_suggested *d)
-{
-	vw_policy_done(&d->policy);
-	for (int dir = 0; dir < _VW_DIRECTION_MAX; dir++)
-		vw_vec_done(&d->seen[dir]);
-}
-
-static int begin_doc(struct suggesting *g, const struct item *i)
-{
-	struct vw_suggested d = {.policy = {.tier = VW_TIER_SERVICE}};
-	struct vw_policy *p = &d.policy;
-	int r = vw_text_copy("ServicePolicy", &p->kind);
-
-	if (!r)
-		r = vw_text_copy(i->namespace_, &p->namespace_);
-	if (!r)
-		r = vw_text_copy(i->namespace_, &p->subject.namespace_);
-	if (!r)
-		r = vw_text_copy(i->service, &p->subject.service);
-	if (!r)
-		r = set_name(g, i->service, p);
-	if (!r)
-		r = vw_vec_push(&g->out.docs, d, VW_POLICIES_MAX);
-	if (r)
-		suggested_done(&d);
-	return r;
-}
-
-static bool same_service(const struct vw_policy *p, const struct item *i)
-{
-	return !strcmp(p->namespace_, i->namespace_) && !strcmp(p->subject.service, i->service);
-}
-
-static int documents(struct suggesting *g)
-{
-	const struct item *v = g->items.v;
-	int r = 0;
-
-	for (size_t i = 0, j; i < g->items.n && !r; i = j) {
-		struct vw_suggested *d = g->out.docs.n ? &g->out.docs.v[g->out.docs.n - 1] : NULL;
-
-		for (j = i + 1;
-		     j < g->items.n && !owner_cmp(&v[i], &v[j]) && !peer_cmp(&v[i], &v[j]); j++)
-			;
-		if (!wanted(g, &v[i]))
-			continue;
-		if (!d || !same_service(&d->policy, &v[i]))
-			r = begin_doc(g, &v[i]);
-		if (r)
-			break;
-		d = &g->out.docs.v[g->out.docs.n - 1];
-		d->policy.applies[v[i].dir] = true;
-		r = add_rule(d, v[i].dir, &v[i], j - i);
-	}
-	return r;
-}
+/* ---- all of it ---- */
 
 static int take_guardrails(struct suggesting *g)
 {
@@ -606,14 +408,6 @@ static void point_home(struct suggesting *g)
 				u->policy = p;
 }
 
-void vw_suggestions_done(struct vw_suggestions *s)
-{
-	vw_vec_foreach (d, &s->docs)
-		suggested_done(d);
-	vw_vec_done(&s->docs);
-	vw_vec_done(&s->left);
-}
-
 int vw_suggest(const struct vw_seen_table *seen, const struct vw_policyset *others,
 	       const struct vw_world *world, const struct vw_suggest_options *o,
 	       struct vw_suggestions *ret)
@@ -626,7 +420,7 @@ int vw_suggest(const struct vw_seen_table *seen, const struct vw_policyset *othe
 	if (!r) {
 		widen_all(&g);
 		merge(&g);
-		r = documents(&g);
+		r = suggest_docs(g.items.v, g.items.n, others, &g.out);
 	}
 	point_home(&g);
 	vw_vec_done(&g.guardrails.list);

@@ -119,8 +119,6 @@ static int rule_cb(const struct nlmsghdr *nlh, void *arg)
 	c = chain_of(rd, rule.chain);
 	if (!c)
 		return -EAGAIN; /* of a chain that came since: the generation will tell, too */
-	if (!c->rules.n)
-		c->spec = rule.spec;
 	return vw_vec_push(&c->rules, ((struct vw_nftrule){.id = rule.id}), RULES_MAX);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A log of denied flows as an agent would have written it, for tests and the bench: `flowlog
  * RECORDS DIR [SEGMENT-MIB [SEED]]`. The same arguments give the same bytes. A few services talk to
- * a few others over a day, one container tries every port of another, one sweeps a subnet. */
+ * a few others over a day, one container tries every port of another, one sweeps a subnet. Of every
+ * hundredth record there is a packet in DIR/denied.pcapng. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "vethwall/cleanup.h"
 #include "vethwall/flow.h"
+#include "vethwall/pcapng.h"
 #include "vethwall/store.h"
 
 #define START_US 1795348800000000 /* 2026-11-22T12:00:00Z */
@@ -21,6 +23,7 @@
 struct log {
 	const char *dir;
 	FILE *out;
+	int packets;
 	unsigned long n;
 	uint64_t segment_bytes, size;
 	int64_t last_us;
@@ -178,6 +181,44 @@ static int begin(struct log *l, int dirfd, const char *path)
 	return l->out ? 0 : -1;
 }
 
+/* Its first packet: an IP header and eight or twenty bytes. */
+static int write_packet(struct log *l, const struct vw_flow *f)
+{
+	bool v6 = f->t.src.family == 6;
+	size_t head = v6 ? 40 : 20, rest = f->t.proto == 6 ? 20 : 8, alen = v6 ? 16 : 4;
+	uint8_t p[64] = {v6 ? 0x60 : 0x45, [3] = (uint8_t)(head + rest), [8] = 64, f->t.proto};
+	char comment[VW_PCAPNG_COMMENT_MAX];
+	uint8_t *t = p + head;
+
+	if (v6) {
+		p[3] = 0;
+		p[5] = (uint8_t)rest;
+		p[6] = f->t.proto;
+		p[7] = 64;
+	}
+	memcpy(p + head - 2 * alen, f->t.src.b, alen);
+	memcpy(p + head - alen, f->t.dst.b, alen);
+	if (vw_proto_has_ports(f->t.proto)) {
+		memcpy(t,
+		       (uint8_t[]){(uint8_t)(f->t.sport >> 8), (uint8_t)f->t.sport,
+				   (uint8_t)(f->t.dport >> 8), (uint8_t)f->t.dport},
+		       4);
+		t[f->t.proto == 6 ? 12 : 5] = f->t.proto == 6 ? 0x50 : 8;
+		t[13] = f->t.proto == 6 ? 2 : 0; /* SYN */
+	} else {
+		t[0] = (uint8_t)(f->t.dport >> 8);
+	}
+	return vw_pcapng_write(l->packets,
+			       &(struct vw_pcapng_packet){
+				       .time_us = f->first_us,
+				       .data = p,
+				       .caplen = head + rest,
+				       .len = head + rest,
+				       .received = f->egress,
+				       .comment = {comment, vw_pcapng_comment(f, comment)},
+			       });
+}
+
 static int write_log(struct log *l, int dirfd)
 {
 	static char line[VW_FLOW_LINE_MAX];
@@ -197,6 +238,8 @@ static int write_log(struct log *l, int dirfd)
 			return -1;
 		l->size += n;
 		l->last_us = f.time_us;
+		if (i % 100 == 0 && write_packet(l, &f))
+			return -1;
 	}
 	return finish(l, path);
 }
@@ -217,10 +260,13 @@ int main(int argc, char **argv)
 	if (argc > 4)
 		l.rng = strtoull(argv[4], NULL, 10);
 	dirfd = vw_store_dir(l.dir, (gid_t)-1, NULL);
-	if (dirfd < 0 || write_log(&l, dirfd)) {
+	l.packets = dirfd < 0 ? -1
+			      : openat(dirfd, "denied.pcapng",
+				       O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	if (l.packets < 0 || vw_pcapng_write_head(l.packets) || write_log(&l, dirfd)) {
 		perror("flowlog");
 		return 1;
 	}
 	close(dirfd);
-	return 0;
+	return close(l.packets) ? 1 : 0;
 }

@@ -207,7 +207,7 @@ static void accepted(void **state)
 	static const char *const good[] = {
 		HEAD REST,
 		HEAD "\"new\":{\"a\":[1,\"]}\",{}],\"b\":null},\"x\":true,\"y\":-1.5e3," REST,
-		" { \"packets\" : 7 , \"dest_port\" : 80, \"workload\" : "
+		" { \"bytes\" : 7 , \"dest_port\" : 80, \"workload\" : "
 		"\"\\u00e9\\ud83d\\udc33\\/\", \"timestamp\":"
 		"\"2026-11-22T22:41:49Z\",\"event_type\":\"audited\", " REST " ",
 	};

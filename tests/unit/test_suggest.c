@@ -12,6 +12,7 @@
 
 #include "vethwall/cleanup.h"
 #include "vethwall/codec.h"
+#include "vethwall/seen_json.h"
 #include "vethwall/suggest.h"
 #include "model.h"
 #include "gen.h"
@@ -646,6 +647,84 @@ static void a_scan_has_its_share(void **state)
 	vw_seen_table_done(&t);
 }
 
+/* The agent's file and answer. */
+static void json_there_and_back(void **state)
+{
+	struct shop *f = *state;
+	struct vw_seen_table back = {0};
+	size_t bad;
+	json_t *list;
+
+	sent(f, "10.0.0.1", "10.0.0.2", "tcp", 40000, 8080, VW_SEEN_AUDITED);
+	sent(f, "fd77::1", "2001:db8::7", "99", 0, 0, VW_SEEN_LIVE);
+	f->table.list.v[0].published = true;
+	list = vw_seen_json(&f->table);
+	assert_int_equal(vw_seen_from_json(list, &back, &bad), 0);
+	assert_int_equal(bad, 0);
+	assert_int_equal(back.list.n, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct vw_seen *a = &f->table.list.v[i], *b = &back.list.v[i];
+
+		assert_int_equal(vw_seen_cmp(a, b), 0);
+		assert_true(a->first_us == b->first_us && a->last_us == b->last_us);
+		assert_true(a->count == b->count && a->sources == b->sources);
+		assert_true(vw_addr_eq(&a->own, &b->own) && vw_addr_eq(&a->addr, &b->addr));
+	}
+	vw_seen_table_done(&back);
+	json_decref(list);
+}
+
+static void json_of_others_is_left_out(void **state)
+{
+	static const char *const good =
+		"{'namespace':'n','service':'s','direction':'egress','peer_kind':'service','peer':"
+		"'p','peer_namespace':'m','own':'10.0.0.1','addr':'10.0.0.2','proto':'tcp',"
+		"'port':80,'first_seen':'2026-01-01T00:00:00Z','last_seen':'2026-01-01T00:00:00Z',"
+		"'count':1,'sources':1}";
+	static const char *const changes[][2] = {
+		{"'namespace':'n',", ""},
+		{"'service':'s',", "'service':'',"},
+		{"'egress'", "7"},
+		{"'peer_kind':'service'", "'peer_kind':'x'"},
+		{"'peer':'p',", ""},
+		{"'peer_namespace':'m',", ""},
+		{"10.0.0.1", "10.0.0"},
+		{"'tcp'", "'tcpp'"},
+		{"'port':80", "'port':65536"},
+		{"'port':80", "'port':-1"},
+		{"'count':1", "'count':0"},
+		{"'sources':1", "'sources':99"},
+		{"2026-01-01T00:00:00Z", "soon"},
+	};
+	size_t bad;
+
+	(void)state;
+	for (size_t i = 0; i <= VW_ARRAY_SIZE(changes); i++) {
+		struct vw_seen_table t = {0};
+		char text[1024], *at;
+		json_t *list;
+
+		snprintf(text, sizeof(text), "[%s]", good);
+		if (i < VW_ARRAY_SIZE(changes)) {
+			at = strstr(text, changes[i][0]);
+			assert_non_null(at);
+			snprintf(text, sizeof(text), "[%.*s%s%s]", (int)(at - text - 1), good,
+				 changes[i][1], good + (at - text - 1) + strlen(changes[i][0]));
+		}
+		for (char *c = text; *c; c++)
+			*c = *c == '\'' ? '"' : *c;
+		list = json_loads(text, 0, NULL);
+		assert_non_null(list);
+		assert_int_equal(vw_seen_from_json(list, &t, &bad), 0);
+		assert_int_equal(t.list.n, i == VW_ARRAY_SIZE(changes));
+		assert_int_equal(bad, i < VW_ARRAY_SIZE(changes));
+		vw_seen_table_done(&t);
+		json_decref(list);
+	}
+	assert_int_equal(vw_seen_from_json(NULL, &(struct vw_seen_table){0}, &bad), 0);
+	assert_int_equal(bad, 1);
+}
+
 #define with_shop(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -663,6 +742,8 @@ int main(void)
 		with_shop(guardrails_are_listed_or_enough),
 		with_shop(names_are_not_doubled_and_quoted),
 		with_shop(one_service_alone),
+		with_shop(json_there_and_back),
+		cmocka_unit_test(json_of_others_is_left_out),
 		cmocka_unit_test(a_scan_has_its_share),
 	};
 
