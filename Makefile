@@ -8,14 +8,17 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 SAN ?=
 BUILD ?= build$(if $(SAN),/san)
 JOBS ?= $(shell nproc)
-PKGS := libnftnl libmnl jansson yaml-0.1 libpcap libcurl libmd libseccomp libcap-ng
+PKGS := libnftnl libmnl jansson yaml-0.1 libpcap libcurl libmd libssl libcrypto libmicrohttpd libseccomp libcap-ng
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 
 DEPS := gcc make pkg-config libc6-dev libnftnl-dev libmnl-dev libjansson-dev libyaml-dev libpcap-dev \
-	libcurl4-openssl-dev libmd-dev libseccomp-dev libcap-ng-dev
+	libcurl4-openssl-dev libmd-dev libssl-dev libmicrohttpd-dev \
+	libseccomp-dev libcap-ng-dev
 DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
 DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
-	python3-scapy clang-format clang-tidy cppcheck shellcheck mandoc codespell iputils-ping git
+	python3-scapy python3-prometheus-client rsyslog systemd openssl \
+	python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
+	shellcheck mandoc codespell iputils-ping git
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
@@ -46,7 +49,8 @@ TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.
 LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
 NETPROBE := $(BUILD)/tests/lib/netprobe
 TRAFFIC := $(BUILD)/tests/bench/traffic
-BENCH_BINS := $(TRAFFIC) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
+FLOWLOG := $(BUILD)/tests/bench/flowlog
+BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
 JUDGE := $(BUILD)/tests/conformance/judge
 PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
 
@@ -69,6 +73,8 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(BUILD)/src/cli/assets.o: $(wildcard src/cli/*.css src/cli/*.js)
+
 # What C tests share.
 $(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c,$(wildcard tests/lib/*.c)))
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
@@ -87,7 +93,7 @@ check: deps deps-test ## build and run all tests and checks, under the sanitizer
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(JUDGE)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(JUDGE) $(FLOWLOG)
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))

@@ -3,7 +3,7 @@
 # date.
 _vethwall()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W \
@@ -11,9 +11,24 @@ _vethwall()
 		return
 	fi
 	case $prev in
-	--format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") ;;
+	--format)
+		case ${COMP_WORDS[1]} in
+		diff) words="text json markdown html" ;;
+		graph) words="html svg dot" ;;
+		flows) words="text json csv html pcap" ;;
+		*) words="text json" ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+		;;
+	--fail-on)
+		mapfile -t COMPREPLY < <(compgen -W \
+			"cut opened closed opened-world opened-host isolated plan denied-live" -- "$cur")
+		;;
+	--source)
+		mapfile -t COMPREPLY < <(compgen -W "live memory audited allowed denied" -- "$cur")
+		;;
 	--runtime) mapfile -t COMPREPLY < <(compgen -W "docker static:" -- "$cur") ;;
-	--*dir | --policies) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	--*dir | --policies | --against) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W \

@@ -35,6 +35,11 @@ int vw_probe_port_parse(const char *s, uint8_t *ret_proto, uint16_t *ret_port,
 
 /* Reads a file of at most max bytes: 0, -EFBIG, -errno. (io/files.c) */
 int vw_file_read(const char *path, size_t max, char **ret, size_t *ret_len);
+/* All bytes to the descriptor, or -errno with some of them there. (io/files.c) */
+int vw_write_all(int fd, const void *p, size_t n);
+/* Puts a small file in the place of what was there, all at once; for its owner alone. 0, -errno.
+ * (io/files.c) */
+int vw_file_write(const char *path, const char *text, size_t len);
 /* Loads files, and of folders every *.yaml, *.yml and *.json in name order (dot files left out),
  * into a sorted set; errors are gathered over all files and refuse the whole. (io/files.c) */
 int vw_policies_load(const char *const *paths, size_t n, struct vw_policyset *ret,

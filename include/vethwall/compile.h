@@ -114,12 +114,17 @@ int vw_compile(const struct vw_policyset *set, const struct vw_world *world,
 	       const struct vw_held *held, size_t n_held, const struct vw_config *cfg,
 	       struct vw_compiled *ret, struct vw_diag *d);
 
+/* Over all of it but the places of rules in files. (core/digest.c) */
+uint64_t vw_compiled_digest(const struct vw_compiled *c);
+
 /* The judgement of the compiled tables for a new flow: a decision code. Pure look-ups, as the
  * kernel makes them. dir is as the workload sees it; peer is the other end's address. port:
  * destination port in network semantics, host order. For protocols without ports pass 0. */
 uint32_t vw_compiled_judge(const struct vw_compiled *c, const struct vw_wall *w,
 			   enum vw_direction dir, const struct vw_addr *peer, uint8_t proto,
 			   uint16_t port);
+/* Map look-up: exact, or within the range whose start is next below. */
+bool vw_map_find(const struct vw_set *s, const uint8_t *key, uint32_t *ret);
 const struct vw_wall *vw_compiled_wall(const struct vw_compiled *c, unsigned ifindex);
 const struct vw_class *vw_compiled_class(const struct vw_compiled *c, const char *name);
 const struct vw_ruleref *vw_compiled_rule(const struct vw_compiled *c, uint32_t code);

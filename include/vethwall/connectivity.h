@@ -31,11 +31,12 @@ struct vw_party {
 	 * and 3 more", "*.example.org" */
 	const char *name;
 	size_t members; /* workloads of the service; 0 for others */
-	/* HOST and OUTSIDE when they are not all of it: which addresses, the first
-	 * VW_CONN_CIDRS_MAX of n_cidrs. Those of workloads (and of the node) inside do not count.
-	 */
+	/* HOST and OUTSIDE when they are not all of it: which addresses, or (except) all but which;
+	 * the first VW_CONN_CIDRS_MAX of n_cidrs. What workloads (and the node) have in there does
+	 * not count. */
 	const struct vw_prefix *cidrs;
 	size_t n_cidrs;
+	bool except;
 };
 #define VW_CONN_CIDRS_MAX 256u
 

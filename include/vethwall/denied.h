@@ -5,7 +5,7 @@
 #ifndef VETHWALL_DENIED_H
 #define VETHWALL_DENIED_H
 
-#include "vethwall/compile.h"
+#include "vethwall/flow.h"
 #include "vethwall/loop.h"
 #include "vethwall/nft.h"
 #include "vethwall/settings.h"
@@ -17,7 +17,7 @@ struct vw_flow_names {
 	const char *workload; /* "namespace/name" */
 	const char *service, *image;
 	const char *peer; /* "namespace/name", or an entity: "host", "world", ... */
-	const char *peer_service;
+	const char *peer_service, *peer_name;
 	const char *policy, *rule,
 		*tier; /* "default" when none allowed it; reasons as vw_reason_str */
 };
@@ -25,8 +25,12 @@ struct vw_flow_names {
 struct vw_denied_stats {
 	uint64_t records, packets, bytes; /* written */
 	uint64_t samples, samples_lost; /* NFLOG messages; ENOBUFS events of its socket */
-	uint64_t write_errors, unwritten_packets;
-	uint64_t overflow_packets; /* counted by the chain but in no set: the set was full */
+	uint64_t samples_unkept; /* packets that could not be written to the packet files */
+	uint64_t write_errors, read_errors, unwritten_packets;
+	uint64_t overflow_packets; /* counted by the chain but in no flow's record */
+	uint64_t held_packets; /* refused while the veth was held */
+	uint64_t gaps; /* times in which the log could not be written, over */
+	bool failing; /* it cannot be written now */
 };
 
 struct vw_denied;
@@ -38,7 +42,12 @@ typedef void (*vw_flow_namer)(void *arg, unsigned ifindex, const struct vw_tuple
 int vw_denied_open(struct vw_loop *loop, struct vw_nft *nft, const struct vw_settings *s,
 		   vw_flow_namer namer, void *arg, struct vw_denied **ret, struct vw_diag *d);
 void vw_denied_free(struct vw_denied **v);
-/* A wall stands: its sets are read from now on. has4/has6: which denied sets it has. */
+/* fn is called with each record that was written, and its line. */
+void vw_denied_tee(struct vw_denied *v,
+		   void (*fn)(void *arg, const struct vw_flow *f, const char *line, size_t n),
+		   void *arg);
+/* A wall stands: its sets are read from now on. has4/has6: which denied sets it has; neither: the
+ * veth is held. Again when that has changed. */
 void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6);
 /* Reads a wall's sets for the last time, writes what they hold and forgets it; call before its sets
  * are deleted. */

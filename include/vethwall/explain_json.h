@@ -14,5 +14,7 @@
 json_t *vw_explain_json(const struct vw_question *q, const struct vw_answer *a);
 /* The same with policy and rule only for each end: what --batch prints. */
 json_t *vw_explain_json_short(const struct vw_question *q, const struct vw_answer *a);
+/* One end of either. walled: it is a workload. */
+json_t *vw_decision_json(const struct vw_decision *d, enum vw_direction dir, bool walled);
 
 #endif

@@ -28,21 +28,27 @@ enum vw_flow_event {
 			    the flow */
 	VW_FLOW_OVERFLOW, /* counted, but in no flow's record: the wall's set was full, or malformed
 			   */
+	VW_FLOW_HELD, /* refused before it was known whose veth it is; in one sum */
 	_VW_FLOW_EVENT_MAX
 };
 const char *vw_flow_event_str(enum vw_flow_event e);
+/* Of many flows in one sum: it has no addresses. */
+bool vw_flow_is_sum(enum vw_flow_event e);
 
 struct vw_flow {
 	int64_t time_us; /* when the record was made; microseconds since 1970, as all times here */
 	int64_t first_us, last_us; /* first and last packet that it counts */
 	enum vw_flow_event event;
-	bool egress; /* the workload sent it; unknown in an overflow record */
-	struct vw_tuple t; /* family 0 in an overflow record */
+	bool egress; /* the workload sent it */
+	struct vw_tuple t; /* family 0 in records of overflow and held */
+	uint16_t ip_v; /* overflow: 4 or 6; else 0 */
 	uint32_t ifindex;
 	struct vw_str in_iface, workload, service, image, peer, peer_service, policy, rule, tier;
+	struct vw_str peer_name; /* the DNS name that the workload had resolved to the peer */
 	struct vw_str community_id;
 	uint64_t packets, bytes; /* since the record before; bytes of IP packets */
-	uint64_t total_packets, total_bytes; /* the kernel's own counter after this record */
+	uint64_t total_packets, total_bytes; /* the kernel's own counter after this record; of
+						overflow and held the chain's, which has more */
 };
 
 /* Event and direction that a decision code stands for. */
@@ -109,7 +115,8 @@ size_t vw_flow_json(const struct vw_flow *f, char buf[static VW_FLOW_LINE_MAX]);
 #define VW_FLOW_TEXT_MAX (6 * VW_FLOW_STR_MAX + 1)
 const char *vw_flow_text(const struct vw_str *s, char buf[static VW_FLOW_TEXT_MAX]);
 /* Parses a line (with or without newline). Strings point into line or, where they had escapes, into
- * buf. Unknown members are skipped. -EINVAL: not a record; *ret untouched then. */
+ * buf. Unknown members are skipped. -ENOMSG: a line about the log itself (chain.h). -EINVAL: not a
+ * record. *ret is untouched then. */
 int vw_flow_json_parse(const char *line, size_t n, char buf[static VW_FLOW_LINE_MAX],
 		       struct vw_flow *ret);
 /* Community ID v1 (seed 0 is what everybody uses). (codec/community_id.c) */

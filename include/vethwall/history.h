@@ -27,6 +27,8 @@ const struct vw_applied *vw_history_last(const struct vw_history *h);
  * is never among the oldest that go. */
 int vw_history_put(struct vw_history *h, struct vw_applied *a, const struct vw_sources *s,
 		   struct vw_diag *d);
+/* Forgets a set that never came in force. */
+void vw_history_drop(struct vw_history *h, uint64_t id);
 /* The texts of a set: -ENOENT, -EBADMSG when they are not those that were written. */
 int vw_history_get(const struct vw_history *h, uint64_t id, struct vw_sources *ret,
 		   struct vw_diag *d);

@@ -35,6 +35,15 @@ int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d);
  * brings nothing new. */
 int vw_nft_dump_set(struct vw_nft *n, const char *set,
 		    int (*cb)(const struct vw_nft_elem *e, void *arg), void *arg);
+/* The same bit by bit, on a socket of its own, for those who must not be away for long; what a
+ * commit meanwhile means is as above. */
+struct vw_nft_walk;
+int vw_nft_walk_new(const char *set, struct vw_nft_walk **ret);
+void vw_nft_walk_free(struct vw_nft_walk **w);
+/* The next 32 KiB of elements. 1: there is more; 0: that was all; -ENOENT, other -errno, or what
+ * cb returned. */
+int vw_nft_walk_step(struct vw_nft_walk *w, int (*cb)(const struct vw_nft_elem *e, void *arg),
+		     void *arg);
 /* Deletes the given keys (packed, klen bytes each) from one set; keys that are gone already are
  * fine. */
 int vw_nft_delete_keys(struct vw_nft *n, const char *set, const uint8_t *keys, size_t klen,

@@ -161,6 +161,7 @@ bool vw_match_matches(const struct vw_match *m, const struct vw_world *world,
 		      const struct vw_workload *w, const struct vw_iface *iface);
 /* image glob: "*" matches any run of characters. */
 bool vw_glob(const char *pattern, const char *s);
+bool vw_glob_n(const char *pattern, const char *s, size_t n);
 #define VW_FQDN_LEN 254 /* of a domain name as text, with NUL (RFC 1035 2.3.4) */
 /* The domain name in lower case without the dot at its end; pattern: "*." may stand before it.
  * -EINVAL with *ret_why a literal that says what is wrong. (core/fqdn.c) */

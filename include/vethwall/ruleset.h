@@ -76,6 +76,11 @@ size_t vw_set_klen(const struct vw_set *s); /* padded */
 size_t vw_set_stride(const struct vw_set *s);
 /* Offset of field i in the key. */
 size_t vw_set_field_offset(const struct vw_set *s, unsigned i);
+/* Whether numbers stand in network order in the key, as nft has them where several fields make a
+ * range: a mark, which is else in host order. */
+bool vw_set_network_order(const struct vw_set *s);
+/* A mark as it stands in a key of s, and back. */
+uint32_t vw_set_mark(const struct vw_set *s, uint32_t mark);
 void vw_elem_get(const struct vw_set *s, size_t i, struct vw_elem *ret);
 int vw_elem_push(struct vw_set *s, const struct vw_elem *e, size_t max);
 /* Sorts and drops exact duplicates. -EEXIST when a key has two data. */
@@ -93,6 +98,7 @@ enum vw_etype {
 	VW_E_VERDICT, /* verdict: accept, drop, return, jump/goto chain */
 	VW_E_CMP, /* sreg op data[len], or the rule ends */
 	VW_E_BITWISE, /* dreg = (sreg & data[0..len]) ^ xor (data[len..2len]) */
+	VW_E_BYTEORDER, /* dreg = sreg in network order, len 4 */
 	VW_E_LOOKUP, /* sreg in set, or the rule ends; op 1 inverts; map (len 4): data to dreg */
 	VW_E_DYNSET, /* op add/update/delete key sreg in set, timeout_ms (0: set's own) */
 	VW_E_COUNTER,
@@ -107,7 +113,7 @@ enum vw_etype {
 struct vw_expr {
 	uint8_t type;
 	uint8_t reg; /* dreg, or sreg where the type only reads */
-	uint8_t dreg; /* LOOKUP of a map, BITWISE */
+	uint8_t dreg; /* LOOKUP of a map, BITWISE, BYTEORDER */
 	uint8_t base; /* PAYLOAD: NFT_PAYLOAD_*; EXTHDR: header type; META: NFT_META_*; REJECT: type
 		       */
 	uint8_t op; /* CMP: NFT_CMP_*; DYNSET: NFT_DYNSET_OP_*; LOOKUP: 1 inverts; EXTHDR: flags;
@@ -135,8 +141,6 @@ struct vw_chain {
 	int32_t priority;
 	uint8_t policy; /* NF_DROP or NF_ACCEPT */
 	uint32_t ifindex; /* in the chain's userdata, so that a reused name is seen */
-	uint64_t spec; /* hash of what it was made from; in the userdata of its first rule (a
-			* chain's own userdata cannot change), so an empty chain has none */
 	VW_VEC(struct vw_nftrule) rules;
 };
 

@@ -16,6 +16,7 @@ struct vw_sandbox {
 	/* Folders; what is below them. Those that are not there are left out. */
 	const char *const *read, *const *write;
 	size_t n_read, n_write;
+	bool network; /* internet sockets too, for outputs that are elsewhere */
 	gid_t group; /* files may be given to it; (gid_t)-1: none */
 };
 

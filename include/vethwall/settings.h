@@ -5,6 +5,7 @@
 
 #include "vethwall/addr.h"
 #include "vethwall/compile.h"
+#include "vethwall/output_settings.h"
 
 enum vw_image_format { VW_IMAGES_DIGESTS, VW_IMAGES_TRIVY, VW_IMAGES_GRYPE };
 /* In order; what a list of refused images starts from is LOW or above. */
@@ -35,10 +36,17 @@ struct vw_settings {
 	VW_VEC(struct vw_addr) dns; /* resolvers; empty: /etc/resolv.conf and the host */
 	uint64_t log_segment_bytes; /* rotate denied.jsonl at this size */
 	unsigned log_segments; /* segments kept */
+	uint64_t log_segment_age_ms; /* and rotate it at this age */
 	uint64_t pcap_segment_bytes;
 	unsigned pcap_segments;
 	unsigned flow_interval_ms; /* a flow that goes on gets a record this often */
+	unsigned live_interval_ms; /* walls' live flows are read this often */
+	unsigned history; /* sets of policies that were in force, kept to go back to */
+	bool audit; /* mode: audit: nothing is refused by policy, it is recorded */
 	VW_VEC(struct vw_image_source) image_lists; /* names unique */
+	VW_VEC(struct vw_output_settings) outputs;
+	struct vw_addr metrics_addr; /* of the node itself; family 0: no port is opened */
+	uint16_t metrics_port;
 	struct vw_config config; /* default: deny, sizes, timeouts, NFLOG group */
 };
 

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "vethwall/diag.h"
+#include "vethwall/pcapng.h"
 
 #define VW_SEGMENTS_MAX 1000
 #define VW_SEGMENT_NAME 64
@@ -21,6 +22,10 @@ struct vw_store_options {
 	uint64_t segment_bytes; /* a segment that would grow over it is rotated */
 	unsigned segments; /* kept, with the one being written */
 	gid_t gid; /* may read; (gid_t)-1: the process's */
+	uint64_t segment_age_us; /* and one that is older; 0: whatever its age */
+	/* Not NULL: this machine's name, and the segments are chained by hashes (chain.h). */
+	const char *node;
+	const char *state_dir; /* then: the newest seal is kept there as well; NULL: nowhere */
 };
 
 struct vw_store;
@@ -29,8 +34,15 @@ struct vw_store;
 int vw_store_open(const struct vw_store_options *o, struct vw_store **ret, uint64_t *ret_cut,
 		  struct vw_diag *d);
 void vw_store_free(struct vw_store **s);
-/* Appends whole lines: all of them, or -errno and the file is as before. */
+/* Appends whole lines: all of them, or -errno and the file is as before. Segments that are chained
+ * are sealed on the way, at the latest when a mebibyte stands open. */
 int vw_store_append(struct vw_store *s, const char *lines, size_t n);
+/* Seals what stands open; 0, also when nothing does, or -errno. */
+int vw_store_seal(struct vw_store *s);
+/* Where the next line will stand; the segment's number is 0 when they are not chained. */
+void vw_store_at(const struct vw_store *s, uint64_t *ret_seq, uint64_t *ret_offset);
+/* What opening found wrong with the log that is to be gone on with, or NULL. */
+const char *vw_store_doubt(const struct vw_store *s);
 
 struct vw_segment {
 	int fd;
@@ -50,6 +62,7 @@ void vw_segments_done(struct vw_segments *s);
 struct vw_lines {
 	int fd; /* borrowed */
 	uint64_t number; /* of the line returned last, from 1 */
+	uint64_t offset; /* bytes up to its end, of all read so far */
 	char *buf;
 	size_t cap, start, fill;
 	bool skipping; /* the rest of a line that was too long */
@@ -68,14 +81,15 @@ int vw_rotate(int dirfd, const char *name, unsigned segments);
 int vw_store_dir(const char *dir, gid_t gid, struct vw_diag *d); /* a descriptor, or -errno */
 
 struct vw_pcap_file;
-/* Raw IP packets (LINKTYPE_RAW) in classic pcap: every tool opens it. A file that a crash left
- * incomplete is cut after its last whole packet; one that is something else is rotated away. */
+/* Raw IP packets with a comment each, as pcapng. A file that a crash left incomplete is cut after
+ * its last whole block; one that is something else is rotated away. */
 int vw_pcap_file_open(const struct vw_store_options *o, struct vw_pcap_file **ret,
 		      struct vw_diag *d);
 void vw_pcap_file_free(struct vw_pcap_file **p);
-/* caplen bytes of a packet that was len long. */
-int vw_pcap_file_write(struct vw_pcap_file *p, int64_t time_us, const uint8_t *data, size_t caplen,
-		       size_t len);
+/* -EAGAIN: it failed less than a second ago, and was not tried again. */
+int vw_pcap_file_write(struct vw_pcap_file *p, const struct vw_pcapng_packet *packet);
+/* Packets that were not kept so far, since the disk had no room. */
+uint64_t vw_pcap_file_lost(const struct vw_pcap_file *p);
 /* Hands what was written to the kernel; on failure the file is cut back to the last flush. */
 int vw_pcap_file_flush(struct vw_pcap_file *p);
 

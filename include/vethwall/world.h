@@ -14,6 +14,8 @@
 #define VW_IFACES_MAX 64 /* per workload */
 #define VW_IPS_MAX 64 /* per interface */
 #define VW_LABELS_MAX 1024 /* per workload or namespace */
+#define VW_LABEL_KEY_MAX \
+	1000 /* bytes of a key that selectors can name; YAML takes 1024 (1.2, 7.4) */
 #define VW_PORTS_MAX 256 /* named or published, per workload */
 #define VW_NAMESPACES_MAX 16384
 #define VW_HOST_ADDRS_MAX 65536

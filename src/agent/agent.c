@@ -119,6 +119,27 @@ static int open_control(struct vw_agent *a, struct vw_diag *d)
 	return vw_control_open(a->loop, a->s->run_dir, gid, vw_agent_requests, a, &a->control, d);
 }
 
+static void on_record(void *arg, const struct vw_flow *f, const char *line, size_t n)
+{
+	struct vw_agent *a = arg;
+
+	vw_metrics_flow(&a->metrics, f);
+	vw_outputs_put(&a->outputs, line, n);
+}
+
+/* Who is told of records and figures. */
+static int open_outputs(struct vw_agent *a, struct vw_diag *d)
+{
+	int r = vw_outputs_open(a->loop, a->s, &a->outputs, d);
+
+	vw_denied_tee(a->denied, on_record, a);
+	if (r || !a->s->metrics_port)
+		return r;
+	return vw_metrics_port_open(a->loop, &a->s->metrics_addr, a->s->metrics_port,
+				    vw_agent_metrics_text, VW_OPENMETRICS_TYPE, a, &a->metrics_port,
+				    d);
+}
+
 static void on_stop(int signo, void *arg)
 {
 	struct vw_agent *a = arg;
@@ -186,7 +207,7 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = lock(a, d);
 	if (!r)
-		r = vw_agent_load_policies(a, d);
+		r = vw_agent_applied_load(a, d);
 	if (!r)
 		r = vw_loop_new(&a->loop);
 	if (!r)
@@ -204,9 +225,18 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = vw_agent_learn_init(a);
 	if (!r)
+		r = vw_agent_seen_init(a);
+	if (!r)
+		r = vw_live_watch_new(a->loop, a->nft, a->s->live_interval_ms, vw_agent_seen_news,
+				      a, &a->live);
+	if (!r)
 		r = vw_denied_open(a->loop, a->nft, a->s, namer, a, &a->denied, d);
 	if (!r)
+		r = open_outputs(a, d);
+	if (!r)
 		r = open_control(a, d);
+	if (!r)
+		r = vw_agent_applied_start(a);
 	if (!r)
 		r = vw_agent_images_open(a);
 	if (!r)
@@ -219,10 +249,16 @@ static void stop(struct vw_agent *a)
 	if (a->denied)
 		vw_denied_flush(a->denied);
 	vw_control_free(&a->control);
+	vw_agent_applied_done(a);
 	vw_agent_images_done(a);
 	vw_runtime_free(&a->runtime);
 	vw_denied_free(&a->denied);
+	vw_metrics_port_free(&a->metrics_port);
+	vw_outputs_done(&a->outputs);
+	vw_metrics_done(&a->metrics);
 	vw_agent_learn_done(a);
+	vw_live_watch_free(&a->live);
+	vw_agent_seen_done(a);
 	vw_rejudge_done(&a->rejudge);
 	vw_links_free(&a->links);
 	vw_nft_free(&a->nft);
@@ -260,6 +296,9 @@ int vw_agent_run(const struct vw_settings *s)
 	if (!r) {
 		vw_diag_print(&d, stderr, isatty(STDERR_FILENO)); /* warnings */
 		vw_diag_done(&d);
+		if (s->audit)
+			vw_warn("AUDIT: nothing is refused by policy; what would be passes and is "
+				"recorded");
 		if (!a.owned)
 			vw_warn("this kernel has no owned tables (5.12, and 6.9 to keep them): "
 				"others "

@@ -20,7 +20,9 @@ struct client {
 	struct vw_control_peer peer;
 	struct vw_timer *idle;
 	char *in, *out;
-	size_t n_in, n_out, sent;
+	size_t n_in, cap; /* of in */
+	size_t seen; /* bytes of in that hold no newline */
+	size_t n_out, sent;
 };
 
 struct vw_control {
@@ -110,12 +112,7 @@ static void client_drop(struct client *cl)
 	free(cl->in);
 	free(cl->out);
 	cl->in = cl->out = NULL;
-	cl->n_in = cl->n_out = cl->sent = 0;
-}
-
-static void on_idle(void *arg)
-{
-	client_drop(arg);
+	cl->n_in = cl->cap = cl->seen = cl->n_out = cl->sent = 0;
 }
 
 static void on_client(int fd, uint32_t events, void *arg);
@@ -156,6 +153,11 @@ static int client_reply(struct client *cl, json_t *answer)
 	json_decref(answer);
 	if (!text)
 		return -ENOMEM;
+	if (len >= VW_CONTROL_ANSWER_MAX) { /* no client would take it */
+		free(text);
+		return client_reply(cl, vw_control_error("the answer would be longer than %u bytes",
+							 VW_CONTROL_ANSWER_MAX));
+	}
 	text[len] = '\n'; /* the NUL is not sent */
 	cl->out = text;
 	cl->n_out = len + 1;
@@ -164,45 +166,106 @@ static int client_reply(struct client *cl, json_t *answer)
 	return 0;
 }
 
+/* The last word to a client that did not ask properly. */
+static void client_refuse(struct client *cl, json_t *answer)
+{
+	client_reply(cl, answer);
+	client_drop(cl);
+}
+
+static void on_idle(void *arg)
+{
+	struct client *cl = arg;
+
+	if (cl->n_in && !cl->out)
+		client_refuse(cl, vw_control_error("the rest of the request did not come"));
+	else
+		client_drop(cl);
+}
+
+static size_t line_max(const struct client *cl)
+{
+	return cl->peer.root ? VW_CONTROL_ROOT_LINE_MAX : VW_CONTROL_LINE_MAX;
+}
+
+/* The end of the first whole line that is there; what was looked at is not looked at again. */
+static char *line_end(struct client *cl)
+{
+	char *nl =
+		cl->n_in > cl->seen ? memchr(cl->in + cl->seen, '\n', cl->n_in - cl->seen) : NULL;
+
+	if (!nl)
+		cl->seen = cl->n_in;
+	return nl;
+}
+
+/* Takes the line out of the buffer, which does not stay as large as a large request was. */
+static void line_done(struct client *cl, const char *nl)
+{
+	char *less;
+
+	cl->n_in -= (size_t)(nl + 1 - cl->in);
+	cl->seen = 0;
+	memmove(cl->in, nl + 1, cl->n_in);
+	if (cl->cap <= VW_CONTROL_LINE_MAX || cl->n_in > VW_CONTROL_LINE_MAX)
+		return;
+	less = realloc(cl->in, VW_CONTROL_LINE_MAX);
+	if (!less)
+		return;
+	cl->in = less;
+	cl->cap = VW_CONTROL_LINE_MAX;
+}
+
 /* Answers the first whole line that is there; the next is read when that answer is out. */
 static void client_line(struct client *cl)
 {
-	char *nl = memchr(cl->in, '\n', cl->n_in);
-	size_t len;
+	char *nl = line_end(cl);
+	json_t *answer;
 
 	if (!nl) {
-		if (cl->n_in == VW_CONTROL_LINE_MAX) {
-			client_reply(cl, vw_control_error("the request is longer than %u bytes",
-							  VW_CONTROL_LINE_MAX));
-			client_drop(cl);
-		}
+		if (cl->n_in == line_max(cl))
+			client_refuse(cl, vw_control_error("the request is longer than %zu bytes",
+							   line_max(cl)));
 		return;
 	}
-	len = (size_t)(nl - cl->in);
-	if (client_reply(cl, vw_control_answer(cl->c->cmds, cl->c->arg, cl->in, len, &cl->peer)) <
-	    0) {
+	answer = vw_control_answer(cl->c->cmds, cl->c->arg, cl->in, (size_t)(nl - cl->in),
+				   &cl->peer);
+	line_done(cl, nl);
+	if (client_reply(cl, answer) < 0)
 		client_drop(cl);
-		return;
-	}
-	if (cl->fd < 0)
-		return;
-	cl->n_in -= len + 1;
-	memmove(cl->in, nl + 1, cl->n_in);
+}
+
+/* Room for more of the line, as it comes. */
+static bool client_room(struct client *cl)
+{
+	size_t want = cl->cap ? cl->cap * 2 : VW_CONTROL_LINE_MAX;
+	char *more;
+
+	if (cl->n_in < cl->cap)
+		return true;
+	more = realloc(cl->in, want < line_max(cl) ? want : line_max(cl));
+	if (!more)
+		return false;
+	cl->in = more;
+	cl->cap = want < line_max(cl) ? want : line_max(cl);
+	return true;
 }
 
 static void client_read(struct client *cl)
 {
 	ssize_t n;
 
-	if (!cl->in)
-		cl->in = malloc(VW_CONTROL_LINE_MAX);
-	if (!cl->in) {
+	if (!client_room(cl)) {
 		client_drop(cl);
 		return;
 	}
-	n = recv(cl->fd, cl->in + cl->n_in, VW_CONTROL_LINE_MAX - cl->n_in, MSG_DONTWAIT);
+	n = recv(cl->fd, cl->in + cl->n_in, cl->cap - cl->n_in, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (n == 0 && cl->n_in) {
+		client_refuse(cl, vw_control_error("the request has no end"));
+		return;
+	}
 	if (n <= 0) {
 		client_drop(cl);
 		return;
@@ -224,7 +287,7 @@ static void on_client(int fd, uint32_t events, void *arg)
 	else
 		client_drop(cl);
 	/* Lines that came together with the one just answered. */
-	while (cl->fd >= 0 && !cl->out && cl->n_in && memchr(cl->in, '\n', cl->n_in))
+	while (cl->fd >= 0 && !cl->out && line_end(cl))
 		client_line(cl);
 }
 

@@ -13,6 +13,8 @@
 
 #define VW_CONTROL_CLIENTS_MAX 16
 #define VW_CONTROL_LINE_MAX (64u << 10) /* bytes of a request */
+#define VW_CONTROL_ROOT_LINE_MAX (40u << 20) /* of root's, which may carry policy files */
+#define VW_CONTROL_ANSWER_MAX (64u << 20) /* bytes of an answer */
 #define VW_CONTROL_IDLE_MS 10000 /* a client that says or takes nothing this long is dropped */
 
 /* Who asks, as the kernel says. */

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* When which wall's denied sets are read. An NFLOG sample of a flow that is new makes its wall due
+/* When which wall's denied sets are read, in slices, so that who else waits for the loop does not
+ * wait long. An NFLOG sample of a flow that is new makes its wall due
  * at once, one of a flow that was just reported when its next record is; a wall that gains is read
  * again each interval, a quiet one each minute in case news was lost. Reading and writing are in
  * denied_read.c. */
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "agent/denied_state.h"
 #include "vethwall/cleanup.h"
 
 #define CAPTURE_BUFFER (4u << 20) /* the default queue overruns above 5,000 messages/s */
-#define CAPTURE_BATCHES 256 /* socket reads before others get their turn */
+#define CAPTURE_BATCHES 64 /* socket reads before others get their turn */
 #define NEWS_MS 20 /* from a sample to the reading: one reading for many samples */
-#define SLICE_US 5000 /* of readings before others get their turn */
+#define SLICE_US 2000 /* of readings before others get their turn */
+#define KEEP_MS 10000
+#define HELD_FIRST_MS 10000 /* a veth that is held is most often somebody's by then */
+#define LINGER_MS 60000 /* of a wall that is gone */
+#define HELD_READINGS 2 /* of a chain whose last packets may still be on their way */
 #define STAMP_MAX_US 2000000 /* a kernel stamp further off is not believed */
 
 int64_t denied_now_ms(void)
@@ -79,10 +86,12 @@ static void wall_free(struct vw_denied *v, struct denied_wall *w)
 	free(w);
 }
 
-void denied_wall_drop(struct vw_denied *v, struct denied_wall *w)
+static void wall_drop(struct vw_denied *v, struct denied_wall *w)
 {
 	size_t i = wall_index(v, w->ifindex);
 
+	if (v->job.w == w)
+		denied_cancel(v);
 	memmove(&v->walls.v[i], &v->walls.v[i + 1], (--v->walls.n - i) * sizeof(*v->walls.v));
 	wall_free(v, w);
 }
@@ -96,10 +105,8 @@ static bool forget_counter(struct vw_counted *c, void *arg)
 
 void denied_forget_counters(struct vw_denied *v, struct denied_wall *w)
 {
-	for (int f = 0; f < 2; f++) {
+	for (int f = 0; f < 2; f++)
 		v->entries -= vw_counted_sweep(&w->t[f], forget_counter, NULL);
-		w->over[f].based = false;
-	}
 }
 
 struct vw_counted *denied_entry(struct vw_denied *v, struct vw_counted_table *t, const uint8_t *key)
@@ -120,7 +127,7 @@ static int64_t wall_at(const struct denied_wall *w)
 
 static void arm(struct vw_denied *v)
 {
-	int64_t next = DENIED_NEVER, now = denied_now_ms();
+	int64_t now = denied_now_ms(), next = v->job.w ? now : DENIED_NEVER;
 
 	vw_vec_foreach (p, &v->walls) {
 		if ((*p)->due_ms != DENIED_NEVER && wall_at(*p) < next)
@@ -157,31 +164,61 @@ static struct denied_wall *next_due(struct vw_denied *v, int64_t now)
 	return best;
 }
 
-/* A wall that is gone but had something that could not be written. */
+/* A wall that is gone: it is kept for a while, should it stand again, and while something could not
+ * be written. */
 static void retry_gone(struct vw_denied *v, struct denied_wall *w)
 {
-	if (denied_write_pending(v, w, true))
-		denied_wall_drop(v, w);
+	if (denied_write_all(v, w))
+		wall_drop(v, w);
 	else
 		w->due_ms = denied_now_ms() + 1000;
+}
+
+/* The next wall is begun, or false. */
+static bool begin_next(struct vw_denied *v)
+{
+	struct denied_wall *w = next_due(v, denied_now_ms());
+
+	if (!w)
+		return false;
+	if (w->standing)
+		denied_begin(v, w);
+	else
+		retry_gone(v, w);
+	return true;
 }
 
 static void on_timer(void *arg)
 {
 	struct vw_denied *v = arg;
 	int64_t begin = vw_now_ns() / 1000;
-	struct denied_wall *w;
 
-	while ((w = next_due(v, denied_now_ms()))) {
-		w->due_ms = DENIED_NEVER;
-		if (w->standing)
-			denied_read_wall(v, w, false);
-		else
-			retry_gone(v, w);
-		if (vw_now_ns() / 1000 - begin > SLICE_US)
+	do {
+		if (v->job.w)
+			(void)denied_step(v);
+		else if (!begin_next(v))
 			break;
-	}
+	} while (vw_now_ns() / 1000 - begin < SLICE_US);
 	arm(v);
+}
+
+static void on_seal(void *arg)
+{
+	struct vw_denied *v = arg;
+	unsigned held = 0;
+	int r;
+
+	denied_tell_stats(v, false);
+	r = vw_store_seal(v->store);
+	if (r && vw_ratelimit_ok(&v->said, 1, 60, &held))
+		vw_warn("cannot seal " DENIED_LOG ": %s", strerror(-r));
+	if (!vw_timer_armed(v->keep_timer))
+		vw_timer_arm(v->keep_timer, KEEP_MS);
+}
+
+static void on_keep(void *arg)
+{
+	denied_keep(arg);
 }
 
 /* ---- news ---- */
@@ -218,17 +255,26 @@ static void note_sample(struct vw_denied *v, struct denied_wall *w, const struct
 
 static void keep_packet(struct vw_denied *v, const struct vw_nflog *f)
 {
+	struct vw_pcapng_packet k = {.time_us = f->time_us ? f->time_us : vw_wall_ns() / 1000,
+				     .data = f->payload,
+				     .caplen = f->payload_len,
+				     .len = f->packet_len,
+				     .received = f->indev != 0};
+	char comment[VW_PCAPNG_COMMENT_MAX];
+	struct vw_flow flow = {.t = f->tuple};
 	unsigned held = 0;
 	int r;
 
 	if (!f->payload || !f->has_tuple)
 		return;
-	r = vw_pcap_file_write(v->pcap, f->time_us ? f->time_us : vw_wall_ns() / 1000, f->payload,
-			       f->payload_len, f->packet_len);
+	vw_flow_set_code(&flow, f->mark);
+	denied_name(v, f->indev ? f->indev : f->outdev, &flow);
+	k.comment = (struct vw_str){comment, vw_pcapng_comment(&flow, comment)};
+	r = vw_pcap_file_write(v->pcap, &k);
 	if (!r)
 		return;
-	v->stats.write_errors++;
-	if (vw_ratelimit_ok(&v->said_pcap, 1, 60, &held))
+	v->stats.samples_unkept = vw_pcap_file_lost(v->pcap);
+	if (r != -EAGAIN && vw_ratelimit_ok(&v->said_pcap, 1, 60, &held))
 		vw_err("cannot write " DENIED_PCAP ": %s", strerror(-r));
 }
 
@@ -259,9 +305,8 @@ static void on_capture(int fd, uint32_t events, void *arg)
 	r = vw_capture_read(v->capture, CAPTURE_BATCHES, on_frame, v);
 	if (r < 0 && vw_ratelimit_ok(&v->said_read, 1, 60, &held))
 		vw_warn("cannot read NFLOG: %s", strerror(-r));
-	r = vw_pcap_file_flush(v->pcap);
-	if (r)
-		v->stats.write_errors++;
+	(void)vw_pcap_file_flush(v->pcap);
+	v->stats.samples_unkept = vw_pcap_file_lost(v->pcap);
 	overruns = vw_capture_overruns(v->capture);
 	if (overruns == v->overruns)
 		return;
@@ -276,6 +321,7 @@ static void on_capture(int fd, uint32_t events, void *arg)
 void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6)
 {
 	struct denied_wall *w = denied_wall_make(v, ifindex);
+	const bool has[2] = {has4, has6};
 	char name[IFNAMSIZ];
 
 	if (!w) {
@@ -283,15 +329,27 @@ void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6)
 		return;
 	}
 	if (!w->standing && w->restored &&
-	    (!if_indextoname(ifindex, name) || strcmp(name, w->iface)))
+	    (!if_indextoname(ifindex, name) || strcmp(name, w->iface) != 0)) {
 		denied_forget_counters(v, w);
+		denied_owed_end(w);
+		w->restored = false;
+	}
+	if (!w->standing)
+		denied_owed_begin(v, w, DENIED_HELD);
+	for (int f = 0; f < 2; f++) {
+		bool news = has[f] && !w->has[f];
+
+		w->has[f] = has[f];
+		if (news)
+			denied_owed_begin(v, w, f);
+	}
 	w->standing = true;
-	w->has[0] = has4;
-	w->has[1] = has6;
 	w->rest_ms = 0;
-	denied_note_fresh(v, w);
-	if (has4 || has6)
-		make_due(v, w, denied_now_ms() + NEWS_MS);
+	w->held_readings = has4 || has6 ? HELD_READINGS : 0;
+	w->due_ms = DENIED_NEVER;
+	make_due(v, w, denied_now_ms() + (has4 || has6 ? NEWS_MS : HELD_FIRST_MS));
+	if (!vw_timer_armed(v->keep_timer))
+		vw_timer_arm(v->keep_timer, KEEP_MS);
 }
 
 void vw_denied_wall_gone(struct vw_denied *v, unsigned ifindex)
@@ -300,11 +358,15 @@ void vw_denied_wall_gone(struct vw_denied *v, unsigned ifindex)
 
 	if (!w)
 		return;
+	if (v->job.w == w)
+		denied_cancel(v);
 	if (w->standing)
-		denied_read_wall(v, w, true);
+		denied_read_all(v, w);
 	w->standing = w->has[0] = w->has[1] = false;
+	w->gone = true;
 	denied_forget_counters(v, w);
-	retry_gone(v, w);
+	denied_owed_end(w);
+	w->due_ms = denied_now_ms() + (denied_write_all(v, w) ? LINGER_MS : 1000);
 	arm(v);
 }
 
@@ -312,7 +374,7 @@ void vw_denied_flush(struct vw_denied *v)
 {
 	vw_vec_foreach (p, &v->walls) {
 		if ((*p)->standing)
-			denied_read_wall(v, *p, true);
+			denied_read_all(v, *p);
 		else if ((*p)->due_ms != DENIED_NEVER)
 			(*p)->due_ms = 0;
 	}
@@ -342,23 +404,36 @@ static int group_of(const char *name, gid_t *ret, struct vw_diag *d)
 
 static int open_files(struct vw_denied *v, const struct vw_settings *s, struct vw_diag *d)
 {
-	struct vw_store_options log = {s->log_dir, DENIED_LOG, s->log_segment_bytes,
-				       s->log_segments, 0};
-	struct vw_store_options pcap = {s->log_dir, DENIED_PCAP, s->pcap_segment_bytes,
-					s->pcap_segments, 0};
-	uint64_t cut = 0;
+	char node[HOST_NAME_MAX + 1] = "";
+	struct vw_store_options log = {.dir = s->log_dir,
+				       .name = DENIED_LOG,
+				       .segment_bytes = s->log_segment_bytes,
+				       .segments = s->log_segments,
+				       .segment_age_us = s->log_segment_age_ms * 1000,
+				       .node = node,
+				       .state_dir = s->state_dir};
+	struct vw_store_options pcap = {.dir = s->log_dir,
+					.name = DENIED_PCAP,
+					.segment_bytes = s->pcap_segment_bytes,
+					.segments = s->pcap_segments};
 	int r = group_of(s->log_group, &log.gid, d);
 
 	if (r)
 		return r;
 	pcap.gid = log.gid;
-	r = vw_store_open(&log, &v->store, &cut, d);
-	if (!r && cut)
+	(void)!gethostname(node, sizeof(node) - 1);
+	r = vw_store_open(&log, &v->store, &v->cut, d);
+	if (!r && v->cut)
 		vw_diag_add(d, VW_WARNING, NULL, NULL,
 			    "%s/" DENIED_LOG
 			    ": the last record was incomplete and has been cut off (%llu bytes); "
 			    "its packets are counted again",
-			    s->log_dir, (unsigned long long)cut);
+			    s->log_dir, (unsigned long long)v->cut);
+	if (!r)
+		v->doubt = vw_store_doubt(v->store);
+	if (v->doubt)
+		vw_diag_add(d, VW_WARNING, NULL, NULL, "%s/" DENIED_LOG ": %s", s->log_dir,
+			    v->doubt);
 	if (!r)
 		r = vw_pcap_file_open(&pcap, &v->pcap, d);
 	if (r)
@@ -380,7 +455,15 @@ static int start(struct vw_denied *v, const struct vw_settings *s, struct vw_dia
 		return -ENOMEM;
 	v->interval_ms = s->flow_interval_ms;
 	v->denied_max = s->config.denied_max;
+	if (s->run_dir && asprintf(&v->keep_path, "%s/denied", s->run_dir) < 0) {
+		v->keep_path = NULL;
+		return -ENOMEM;
+	}
 	r = vw_timer_new(v->loop, on_timer, v, &v->timer);
+	if (!r)
+		r = vw_timer_new(v->loop, on_seal, v, &v->seal_timer);
+	if (!r)
+		r = vw_timer_new(v->loop, on_keep, v, &v->keep_timer);
 	if (!r)
 		r = open_files(v, s, d);
 	if (!r)
@@ -415,15 +498,32 @@ void vw_denied_free(struct vw_denied **vp)
 		return;
 	if (v->capture)
 		vw_loop_unwatch(v->loop, vw_capture_fd(v->capture));
+	denied_cancel(v);
+	if (v->store && v->capture) { /* it was open */
+		denied_tell_stats(v, true);
+		(void)vw_store_seal(v->store);
+		denied_keep(v);
+	}
 	vw_capture_free(&v->capture);
 	vw_pcap_file_free(&v->pcap);
 	vw_store_free(&v->store);
 	vw_timer_free(&v->timer);
+	vw_timer_free(&v->seal_timer);
+	vw_timer_free(&v->keep_timer);
 	vw_vec_foreach (p, &v->walls)
 		wall_free(v, *p);
 	vw_vec_done(&v->walls);
 	vw_vec_done(&v->batch);
 	free(v->buf);
+	free(v->keep_path);
 	free(v);
 	*vp = NULL;
+}
+
+void vw_denied_tee(struct vw_denied *v,
+		   void (*fn)(void *arg, const struct vw_flow *f, const char *line, size_t n),
+		   void *arg)
+{
+	v->tee = fn;
+	v->tee_arg = arg;
 }

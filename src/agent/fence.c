@@ -69,6 +69,16 @@ static int readable(const struct vw_agent *a, struct fence *f)
 	return r;
 }
 
+/* Whether some output is not a Unix socket. */
+static bool sends_away(const struct vw_settings *s)
+{
+	vw_vec_foreach (o, &s->outputs) {
+		if (o->addr.family)
+			return true;
+	}
+	return false;
+}
+
 json_t *vw_agent_fence_json(const struct vw_agent *a)
 {
 	return json_pack("{s:b, s:b, s:i}", "capabilities", a->sandbox.capabilities, "seccomp",
@@ -82,6 +92,7 @@ int vw_agent_fence(struct vw_agent *a, struct vw_diag *d)
 	const struct group *g = a->s->log_group ? getgrnam(a->s->log_group) : NULL;
 	struct vw_sandbox s = {.write = write,
 			       .n_write = VW_ARRAY_SIZE(write),
+			       .network = sends_away(a->s),
 			       .group = g ? g->gr_gid : (gid_t)-1};
 	int r = readable(a, &f);
 

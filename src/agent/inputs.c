@@ -20,6 +20,8 @@ void vw_agent_take_policies(struct vw_agent *a, struct vw_sources *sources,
 	a->policies = *set;
 	*sources = (struct vw_sources){};
 	*set = (struct vw_policyset){};
+	if (a->s->audit)
+		vw_policyset_audit(&a->policies);
 	a->policies_state.generation++;
 	a->policies_state.loaded_ns = vw_wall_ns();
 	a->policies_state.failed = false;

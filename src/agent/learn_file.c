@@ -9,16 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/place.h"
 #include "agent/state.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/codec.h"
 
 #define FILE_NAME "learnt"
 #define FILE_MAX ((size_t)VW_LEARNT_MAX * 400) /* more than a line can have */
-#define PLACE_LEN 96
 
-/* What the interface numbers and the clock belong to. */
-static int place(char ret[static PLACE_LEN])
+int vw_agent_place(char ret[static VW_PLACE_LEN])
 {
 	_cleanup_free_ char *id = NULL;
 	struct stat st;
@@ -29,14 +28,14 @@ static int place(char ret[static PLACE_LEN])
 		return r;
 	if (stat("/proc/self/ns/net", &st) < 0)
 		return -errno;
-	snprintf(ret, PLACE_LEN, "%.36s %llu", id, (unsigned long long)st.st_ino);
+	snprintf(ret, VW_PLACE_LEN, "%.36s %llu", id, (unsigned long long)st.st_ino);
 	return 0;
 }
 
 static int print(FILE *f, const struct vw_world *world)
 {
-	char where[PLACE_LEN], addr[VW_ADDR_STRLEN];
-	int r = place(where);
+	char where[VW_PLACE_LEN], addr[VW_ADDR_STRLEN];
+	int r = vw_agent_place(where);
 
 	if (r < 0)
 		return r;
@@ -121,9 +120,9 @@ static int take_line(struct vw_world *world, char *line)
 int vw_learnt_load(struct vw_world *world, const char *run_dir)
 {
 	_cleanup_free_ char *path = NULL, *text = NULL;
-	char where[PLACE_LEN], *save = NULL, *line;
+	char where[VW_PLACE_LEN], *save = NULL, *line;
 	size_t len;
-	int r = place(where);
+	int r = vw_agent_place(where);
 
 	if (!r && asprintf(&path, "%s/" FILE_NAME, run_dir) < 0)
 		r = -ENOMEM;

@@ -168,10 +168,13 @@ static void before_commit(struct vw_agent *a, const struct vw_compiled *now)
 	if (e->trusted && renumbered(&e->now, now))
 		vw_denied_flush(a->denied);
 	for (size_t i = 0; i < e->reported.n; i++) {
+		const struct reported *was = &e->reported.v[i];
+
 		if (sets_stay(&e->reported.v[i], now))
-			e->reported.v[kept++] = e->reported.v[i];
-		else
-			vw_denied_wall_gone(a->denied, e->reported.v[i].ifindex);
+			e->reported.v[kept++] = *was;
+		else if (was->has4 || was->has6 || !vw_compiled_wall(now, was->ifindex))
+			vw_denied_wall_gone(a->denied, was->ifindex);
+		/* else it was held: its chain goes on, and is told with its owner's name */
 	}
 	e->reported.n = kept;
 }
@@ -198,8 +201,11 @@ static void report_walls(struct vw_agent *a)
 
 static int send_ops(struct vw_agent *a, const struct vw_oplist *ops, struct vw_diag *d)
 {
+	int64_t begin_ns = vw_now_ns();
 	int r = ops->list.n ? vw_nft_commit(a->nft, ops, d) : 0;
 
+	if (ops->list.n)
+		vw_metrics_commit(&a->metrics, (vw_now_ns() - begin_ns) / 1000, r < 0);
 	a->enforced.commits += !r && ops->list.n;
 	return r;
 }
@@ -296,6 +302,8 @@ int vw_agent_commit(struct vw_agent *a, struct vw_planned *p, struct vw_diag *d)
 		trouble(a, "commit", r, d);
 	}
 	report_walls(a);
+	if (vw_live_watch_walls(a->live, &a->enforced.now, p->unknown) < 0)
+		vw_err("ages of live flows: out of memory");
 	vw_agent_learn_update(a);
 	if (ops >= TRIM_OPS)
 		malloc_trim(0);

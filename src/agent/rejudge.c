@@ -42,6 +42,7 @@ static bool has_row(const struct vw_set *s, uint32_t mark)
 {
 	size_t stride = vw_set_stride(s), lo = 0, hi = s->elems.n;
 
+	mark = vw_set_mark(s, mark);
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 		int c = memcmp(s->elems.v + mid * stride, &mark, sizeof(mark));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/notify.h"
+#include "agent/snapshot.h"
 #include "agent/state.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/codec.h"
@@ -48,9 +49,14 @@ json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_cont
 	int r;
 
 	(void)request;
-	vw_notify_reloading();
 	if (peer)
 		vw_info("reload, asked for by uid %u, pid %d", (unsigned)peer->uid, (int)peer->pid);
+	if (vw_agent_applied_pending(a)) {
+		vw_warn("reload refused: what is in force waits for 'vethwall confirm'");
+		return vw_control_error("what is in force waits for confirmation: 'vethwall "
+					"confirm' or 'vethwall rollback' first");
+	}
+	vw_notify_reloading();
 	r = try_policies(a, &sources, &set, &d);
 	if (r < 0) {
 		vw_err("reload of %s refused, %zu errors; what was in force stays", a->s->policies,
@@ -58,6 +64,7 @@ json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_cont
 		vw_notify("READY=1");
 		return refused(a, &d);
 	}
+	vw_agent_applied_reloading(a, peer, &sources, set.list.n);
 	vw_agent_take_policies(a, &sources, &set);
 	vw_agent_images_check(a);
 	if (vw_agent_host_addrs(a, &changed) < 0)
@@ -126,8 +133,10 @@ static json_t *explain(void *agent, const json_t *request, const struct vw_contr
 }
 
 const struct vw_control_cmd vw_agent_requests[] = {
-	{"status", false, vw_agent_status},
-	{"explain", false, explain},
-	{"reload", true, vw_agent_reload},
-	{NULL},
+	{"status", false, vw_agent_status},   {"explain", false, explain},
+	{"metrics", false, vw_agent_metrics}, {"live", false, vw_agent_live},
+	{"seen", false, vw_agent_seen},	      {"snapshot", false, vw_agent_snapshot},
+	{"reload", true, vw_agent_reload},    {"apply", true, vw_agent_apply},
+	{"confirm", true, vw_agent_confirm},  {"rollback", true, vw_agent_rollback},
+	{"history", false, vw_agent_history}, {NULL},
 };

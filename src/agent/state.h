@@ -7,12 +7,18 @@
 #define VETHWALL_AGENT_STATE_H
 
 #include "vethwall/change.h"
+#include "agent/applied.h"
 #include "agent/control.h"
 #include "agent/images.h"
+#include "agent/live.h"
+#include "agent/metrics.h"
 #include "agent/naming.h"
+#include "agent/outputs.h"
 #include "agent/rejudge.h"
+#include "agent/seen.h"
 #include "vethwall/capture.h"
 #include "vethwall/denied.h"
+#include "vethwall/metrics_port.h"
 #include "vethwall/links.h"
 #include "vethwall/log.h"
 #include "vethwall/nft.h"
@@ -97,6 +103,7 @@ struct vw_agent {
 
 	struct vw_sources sources; /* the texts of: */
 	struct vw_policyset policies;
+	struct vw_applied_sets applied;
 	struct policies_state policies_state;
 	struct vw_world world;
 	struct vw_images images;
@@ -110,6 +117,11 @@ struct vw_agent {
 	struct vw_naming naming;
 	struct vw_rejudge rejudge;
 	struct learn learn;
+	struct vw_live_watch *live;
+	struct vw_outputs outputs;
+	struct vw_metrics metrics;
+	struct vw_metrics_port *metrics_port;
+	struct vw_seen_memory seen;
 };
 
 /* reconcile.c */
@@ -166,6 +178,12 @@ int vw_agent_host_addrs(struct vw_agent *a, bool *ret_changed);
 /* status.c, requests.c */
 json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_control_peer *peer);
 extern const struct vw_control_cmd vw_agent_requests[];
+/* metrics_text.c */
+char *vw_agent_metrics_text(void *agent); /* malloc'd, or NULL */
+json_t *vw_agent_metrics(void *agent, const json_t *request, const struct vw_control_peer *peer);
+/* live_requests.c */
+json_t *vw_agent_live(void *agent, const json_t *request, const struct vw_control_peer *peer);
+json_t *vw_agent_seen(void *agent, const json_t *request, const struct vw_control_peer *peer);
 /* Re-reads the policies and enforces them; SIGHUP and the request of that name. */
 json_t *vw_agent_reload(void *agent, const json_t *request, const struct vw_control_peer *peer);
 

@@ -130,12 +130,28 @@ static json_t *held_json(const struct vw_agent *a)
 
 static json_t *denied_json(const struct vw_denied_stats *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "records",
-			 (json_int_t)s->records, "packets", (json_int_t)s->packets, "bytes",
-			 (json_int_t)s->bytes, "samples", (json_int_t)s->samples, "samples_lost",
-			 (json_int_t)s->samples_lost, "write_errors", (json_int_t)s->write_errors,
-			 "unwritten_packets", (json_int_t)s->unwritten_packets, "overflow_packets",
-			 (json_int_t)s->overflow_packets);
+	const struct {
+		const char *name;
+		uint64_t v;
+	} counts[] = {
+		{"records", s->records},
+		{"packets", s->packets},
+		{"bytes", s->bytes},
+		{"samples", s->samples},
+		{"samples_lost", s->samples_lost},
+		{"samples_unkept", s->samples_unkept},
+		{"write_errors", s->write_errors},
+		{"read_errors", s->read_errors},
+		{"unwritten_packets", s->unwritten_packets},
+		{"overflow_packets", s->overflow_packets},
+		{"held_packets", s->held_packets},
+		{"gaps", s->gaps},
+	};
+	json_t *j = json_pack("{s:b}", "failing", s->failing);
+
+	for (size_t i = 0; i < VW_ARRAY_SIZE(counts); i++)
+		json_object_set_new(j, counts[i].name, json_integer((json_int_t)counts[i].v));
+	return j;
 }
 
 static json_t *runtime_json(const struct vw_agent *a)
@@ -164,8 +180,20 @@ static bool healthy(const struct vw_agent *a, const struct counts *c,
 		    const struct vw_denied_stats *s)
 {
 	return a->enforced.ready && !a->enforced.error && a->runtime_state.ok && !c->not_enforced &&
-	       !c->not_enforceable && !a->policies_state.failed && !s->write_errors &&
-	       vw_agent_images_ok(a) && !a->learn.error;
+	       !c->not_enforceable && !a->policies_state.failed && !s->failing &&
+	       vw_agent_images_ok(a) && vw_agent_applied_ok(a) && !a->learn.error;
+}
+
+/* What is known of live flows, and of earlier ones. */
+static json_t *live_json(const struct vw_agent *a)
+{
+	struct vw_live_stats s;
+
+	vw_live_watch_stats(a->live, &s);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "flows", (json_int_t)s.flows, "age_unknown",
+			 (json_int_t)s.unknown, "failed_readings", (json_int_t)s.failed,
+			 "remembered", (json_int_t)a->seen.table.list.n, "forgotten",
+			 (json_int_t)a->seen.table.over);
 }
 
 json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_control_peer *peer)
@@ -189,7 +217,7 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 				  a->enforced.failures);
 	return json_pack(
 		"{s:b, s:b, s:b, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, "
-		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
+		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o}",
 		"ok", 1, "healthy", healthy(a, &c, &stats), "ready", a->enforced.ready, "version",
 		VW_VERSION, "pid", (int)getpid(), "since", time_json(a->since_ns), "owned_table",
 		a->owned, "default", a->s->config.default_deny ? "deny" : "allow", "runtime",
@@ -199,5 +227,7 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 		"workloads", workloads, "held", held_json(a), "denied", denied_json(&stats), "dns",
 		vw_agent_learn_json(a), "error", error, "commits", (json_int_t)a->enforced.commits,
 		"flows_cut", (json_int_t)a->rejudge.cut, "image_lists", vw_agent_images_json(a),
-		"sandbox", vw_agent_fence_json(a));
+		"applied", vw_agent_applied_json(a), "audit", a->policies.audit, "live",
+		live_json(a), "outputs", vw_outputs_json(&a->outputs), "sandbox",
+		vw_agent_fence_json(a));
 }

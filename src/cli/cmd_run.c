@@ -24,8 +24,9 @@ static const char help[] =
 	"  --runtime R       docker[:SOCKET] (/var/run/docker.sock) or static:FILE\n"
 	"  --policies DIR    policy files (/etc/vethwall/policies)\n"
 	"  --run-dir DIR     lock and control socket (/run/vethwall)\n"
-	"  --state-dir DIR   /var/lib/vethwall; nothing is kept there so far\n"
+	"  --state-dir DIR   /var/lib/vethwall; sets of policies that were in force\n"
 	"  --log-dir DIR     denied flows (/var/log/vethwall)\n"
+	"  --audit           only watch: nothing is refused by policy, what would be is recorded\n"
 	"  --teardown        remove all that is enforced, on purpose, and end\n"
 	"  --debug           say more\n"
 	"  -h, --help        this text\n\n"
@@ -35,7 +36,7 @@ static const char help[] =
 
 struct args {
 	const char *config, *runtime, *policies, *run_dir, *state_dir, *log_dir;
-	bool teardown, help;
+	bool audit, teardown, help;
 };
 
 static int parse(int argc, char **argv, struct args *a)
@@ -47,6 +48,7 @@ static int parse(int argc, char **argv, struct args *a)
 		{"run-dir", required_argument, NULL, 'R'},
 		{"state-dir", required_argument, NULL, 'S'},
 		{"log-dir", required_argument, NULL, 'L'},
+		{"audit", no_argument, NULL, 'a'},
 		{"teardown", no_argument, NULL, 't'},
 		{"debug", no_argument, NULL, 'd'},
 		{"help", no_argument, NULL, 'h'},
@@ -74,6 +76,9 @@ static int parse(int argc, char **argv, struct args *a)
 			break;
 		case 'L':
 			a->log_dir = optarg;
+			break;
+		case 'a':
+			a->audit = true;
 			break;
 		case 't':
 			a->teardown = true;
@@ -132,6 +137,7 @@ static int settings(const struct args *a, struct vw_settings *s, struct vw_diag 
 
 	if (!r)
 		r = read_config(a->config, s, d);
+	s->audit |= a->audit;
 	if (!r)
 		r = override(&s->runtime, a->runtime);
 	if (!r)

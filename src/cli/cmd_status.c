@@ -59,6 +59,30 @@ static void put_list(const char *label, const json_t *list)
 	}
 }
 
+/* Which stored set is in force, and what is special about it. */
+static void print_applied(const json_t *j)
+{
+	const json_t *set = json_object_get(j, "set");
+
+	if (json_is_object(set))
+		printf("in force  set %lld, %s at %.19sZ%s\n", num(set, "id"), str(set, "action"),
+		       str(set, "time"), yes(set, "audit") ? ", AUDIT: it only watches" : "");
+	if (yes(j, "stuck"))
+		printf("          NOT CONFIRMED, and set %lld CANNOT BE RESTORED\n",
+		       num(j, "previous"));
+	else if (num(j, "previous"))
+		printf("          NOT CONFIRMED: set %lld comes back in %.0f s\n",
+		       num(j, "previous"), json_number_value(json_object_get(j, "confirm_left")));
+	if (yes(j, "pinned"))
+		puts("          THE POLICY FOLDER DIFFERS; 'vethwall apply' or 'vethwall reload' "
+		     "puts it in force");
+	if (*str(j, "error")) {
+		fputs("history   ERROR: ", stdout);
+		put(str(j, "error"));
+		putchar('\n');
+	}
+}
+
 static void print_head(const json_t *j)
 {
 	const json_t *runtime = json_object_get(j, "runtime");
@@ -66,6 +90,8 @@ static void print_head(const json_t *j)
 	const json_t *error = json_object_get(j, "error"), *list;
 	size_t i;
 
+	if (yes(j, "audit"))
+		puts("AUDIT: nothing is refused by policy; what would be passes and is recorded");
 	printf("agent     %s, pid %lld, since %s, %s\n", str(j, "version"), num(j, "pid"),
 	       str(j, "since"),
 	       !yes(j, "ready")	   ? "STARTING"
@@ -81,6 +107,7 @@ static void print_head(const json_t *j)
 	       num(policies, "documents"), json_array_size(json_object_get(policies, "files")),
 	       str(policies, "path"), str(policies, "loaded"),
 	       yes(policies, "refused") ? " (A LATER RELOAD WAS REFUSED)" : "", str(j, "default"));
+	print_applied(json_object_get(j, "applied"));
 	json_array_foreach (json_object_get(j, "image_lists"), i, list) {
 		printf("images    %s: %lld in %s", str(list, "name"), num(list, "entries"),
 		       str(list, "file"));

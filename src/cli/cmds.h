@@ -17,7 +17,16 @@ int vw_cmd_run(int argc, char **argv);
 int vw_cmd_check(int argc, char **argv);
 int vw_cmd_explain(int argc, char **argv);
 int vw_cmd_status(int argc, char **argv);
+int vw_cmd_metrics(int argc, char **argv);
+int vw_cmd_apply(int argc, char **argv);
+int vw_cmd_confirm(int argc, char **argv);
+int vw_cmd_rollback(int argc, char **argv);
+int vw_cmd_history(int argc, char **argv);
 int vw_cmd_reload(int argc, char **argv);
 int vw_cmd_flows(int argc, char **argv);
+int vw_cmd_graph(int argc, char **argv);
+int vw_cmd_suggest(int argc, char **argv);
+int vw_cmd_diff(int argc, char **argv);
+int vw_cmd_world(int argc, char **argv);
 
 #endif

@@ -151,7 +151,8 @@ static int exchange(int fd, const char *line, json_t **ret)
 	r = send_all(fd, line, strlen(line), deadline);
 	if (!r)
 		r = send_all(fd, "\n", 1, deadline);
-	if (!r)
+	/* An agent that refuses a request before its end still says why. */
+	if (!r || r == -EPIPE || r == -ECONNRESET)
 		r = read_line(fd, deadline, &answer, &len);
 	if (r < 0)
 		return r;

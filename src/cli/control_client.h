@@ -12,8 +12,9 @@
 
 #include "vethwall/diag.h"
 
-#define VW_CONTROL_REQUEST_MAX (64u << 10) /* bytes of one request line */
-#define VW_CONTROL_ANSWER_MAX (64u << 20) /* of one answer line */
+/* Bytes of one request line, for root; the agent takes 64 KiB from others. */
+#define VW_CONTROL_REQUEST_MAX (40u << 20)
+#define VW_CONTROL_ANSWER_MAX (64u << 20) /* bytes of an answer */
 
 /* Sends the request and waits for the answer, whatever its "ok" says (caller: json_decref). On
  * failure -errno, with words in d: -ENOENT and -ECONNREFUSED: no agent there; -EACCES: the caller

@@ -1,66 +1,123 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The filters of `vethwall flows`, and how times, ports and peers are written on its command line.
- */
+/* The filters of `vethwall flows`, and how times are written on its command line. What a value may
+ * be, and what fits, is core's. */
 #include "cli/flows_filter.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-void flows_filter_init(struct flows_filter *f)
+int64_t flows_now_us(void)
 {
-	*f = (struct flows_filter){.from_us = INT64_MIN,
-				   .to_us = INT64_MAX,
-				   .proto = -1,
-				   .direction = -1,
-				   .event = -1};
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/* "namespace/name", or the part behind the slash alone. */
-static bool name_is(const struct vw_str *s, const char *want)
+static struct vw_filter_times times(void)
 {
-	const char *slash = s->s ? memchr(s->s, '/', s->n) : NULL;
-	struct vw_str tail;
-
-	if (vw_str_is(s, want))
-		return true;
-	if (!slash || strchr(want, '/'))
-		return false;
-	tail = (struct vw_str){slash + 1, s->n - (size_t)(slash + 1 - s->s)};
-	return vw_str_is(&tail, want);
+	return (struct vw_filter_times){flows_time_parse, flows_now_us()};
 }
 
-static bool peer_is(const struct flows_filter *f, const struct vw_flow *r)
+int flows_filter_init(struct flows_filter *f)
 {
-	const struct vw_addr *a = r->egress ? &r->t.dst : &r->t.src;
-
-	if (f->peer_prefix.addr.family)
-		return a->family && vw_prefix_has(&f->peer_prefix, a);
-	return name_is(&r->peer, f->peer) || vw_str_is(&r->peer_service, f->peer);
+	*f = (struct flows_filter){
+		.from_us = INT64_MIN, .to_us = INT64_MAX, .made_to_us = INT64_MAX};
+	return vw_filter_new(&f->tree);
 }
 
-static bool port_is(const struct flows_filter *f, const struct vw_flow *r)
+void flows_filter_done(struct flows_filter *f)
 {
-	return vw_proto_has_ports(r->t.proto) && r->t.dport >= f->port_lo &&
-	       r->t.dport <= f->port_hi;
+	vw_filter_free(&f->tree);
+	for (size_t i = 0; i < _VW_FIELD_MAX; i++)
+		free(f->values[i]);
+}
+
+int flows_filter_option(struct flows_filter *f, enum vw_field field, const char *value)
+{
+	char **have = &f->values[field], *both;
+
+	if (asprintf(&both, "%s%s%s", *have ? *have : "", *have ? "," : "", value) < 0)
+		return -ENOMEM;
+	free(*have);
+	*have = both;
+	return 0;
+}
+
+int flows_filter_where(struct flows_filter *f, const char *text, struct vw_diag *d)
+{
+	const struct vw_filter_times t = times();
+	struct vw_filter *more = NULL;
+	int r = vw_filter_parse(text, &t, &more, d);
+
+	if (!r)
+		r = vw_filter_and(f->tree, &more);
+	vw_filter_free(&more);
+	return r;
+}
+
+/* An option asks whether its value is equal, but for an image, which may have stars, and for
+ * numbers of packets. */
+static enum vw_compare compare_of(enum vw_field field)
+{
+	return field == VW_FIELD_IMAGE ? VW_GLOB : field == VW_FIELD_PACKETS ? VW_GE : VW_EQ;
+}
+
+int flows_filter_build(struct flows_filter *f, struct vw_diag *d)
+{
+	const struct vw_filter_times t = times();
+	int r = 0;
+
+	for (int i = 0; !r && i < _VW_FIELD_MAX; i++) {
+		enum vw_field field = (enum vw_field)i;
+
+		if (f->values[i])
+			r = vw_filter_require(f->tree, field, compare_of(field), f->values[i], &t,
+					      d);
+	}
+	if (f->to_us < INT64_MAX - FLOWS_RECORD_SPAN_US)
+		f->made_to_us = f->to_us + FLOWS_RECORD_SPAN_US;
+	if (f->from_us != INT64_MIN)
+		vw_time_str(f->from_us, f->from_text);
+	f->needle = vw_filter_needle(f->tree, &f->needle_len);
+	return r;
 }
 
 bool flows_filter_match(const struct flows_filter *f, const struct vw_flow *r)
 {
-	bool tuple = r->event != VW_FLOW_OVERFLOW;
-
-	return r->last_us >= f->from_us && r->first_us <= f->to_us &&
-	       (f->event < 0 || (int)r->event == f->event) &&
-	       (f->direction < 0 || (tuple && (int)r->egress == f->direction)) &&
-	       (f->proto < 0 || (tuple && r->t.proto == f->proto)) &&
-	       (!f->has_port || (tuple && port_is(f, r))) &&
-	       (!f->workload || name_is(&r->workload, f->workload)) &&
-	       (!f->service || vw_str_is(&r->service, f->service)) &&
-	       (!f->policy || name_is(&r->policy, f->policy)) && (!f->peer || peer_is(f, r));
+	return r->last_us >= f->from_us && r->time_us >= f->from_us && r->first_us <= f->to_us &&
+	       r->time_us <= f->made_to_us && vw_filter_match(f->tree, r);
 }
 
-static int parse_duration(const char *s, int64_t *ret_us)
+/* Begins and ends as our records do: one that is left out is not one that should be told. Leap
+ * seconds are left to the parser, they are out of order as text. */
+static bool has_shape(const char *line, size_t n)
+{
+	const char *at = line + FLOWS_HEAD_LEN;
+
+	return n > FLOWS_HEAD_LEN + FLOWS_STAMP_LEN + 2 &&
+	       !memcmp(line, FLOWS_HEAD, FLOWS_HEAD_LEN) && at[10] == 'T' && at[17] != '6' &&
+	       at[FLOWS_STAMP_LEN - 1] == 'Z' && at[FLOWS_STAMP_LEN] == '"' && line[n - 1] == '}';
+}
+
+/* Where the event begins, in a line of our shape, behind: ,"event_type":" */
+#define EVENT_AT (FLOWS_HEAD_LEN + FLOWS_STAMP_LEN + 1 + sizeof(",\"event_type\":\"") - 1)
+
+bool flows_filter_may_match(const struct flows_filter *f, const char *line, size_t n)
+{
+	if (!has_shape(line, n))
+		return true;
+	if (n > EVENT_AT && line[EVENT_AT] == 'g')
+		return true;
+	if (f->from_text[0] && memcmp(line + FLOWS_HEAD_LEN, f->from_text, FLOWS_STAMP_LEN) < 0)
+		return false;
+	return !f->needle || memmem(line, n, f->needle, f->needle_len) || memchr(line, '\\', n);
+}
+
+int flows_duration_parse(const char *s, int64_t *ret_us)
 {
 	static const struct {
 		char unit;
@@ -111,55 +168,11 @@ int flows_time_parse(const char *s, int64_t now_us, int64_t *ret_us)
 
 	if (!strcmp(s, "now"))
 		*ret_us = now_us;
-	else if (!parse_duration(s, &us))
+	else if (!flows_duration_parse(s, &us))
 		*ret_us = now_us - us;
 	else if (!vw_time_parse(s, strlen(s), &us))
 		*ret_us = us;
 	else
 		return parse_local(s, now_us, ret_us);
 	return 0;
-}
-
-static int parse_u16(const char *s, char stop, const char **ret_end, uint16_t *ret)
-{
-	unsigned long v;
-	char *end;
-
-	if (*s < '0' || *s > '9')
-		return -EINVAL;
-	v = strtoul(s, &end, 10);
-	if (v > 65535 || (*end && *end != stop))
-		return -EINVAL;
-	*ret = (uint16_t)v;
-	*ret_end = end;
-	return 0;
-}
-
-int flows_port_parse(const char *s, uint16_t *ret_lo, uint16_t *ret_hi)
-{
-	const char *end;
-	uint16_t lo, hi;
-
-	if (parse_u16(s, '-', &end, &lo))
-		return -EINVAL;
-	hi = lo;
-	if (*end && parse_u16(end + 1, '\0', &end, &hi))
-		return -EINVAL;
-	if (hi < lo)
-		return -EINVAL;
-	*ret_lo = lo;
-	*ret_hi = hi;
-	return 0;
-}
-
-void flows_peer_set(struct flows_filter *f, const char *s)
-{
-	struct vw_prefix p = {0};
-
-	f->peer = s;
-	if (!vw_addr_parse(s, &p.addr))
-		p.len = p.addr.family == 4 ? 32 : 128;
-	else if (vw_prefix_parse(s, true, &p))
-		p.addr.family = 0;
-	f->peer_prefix = p;
 }

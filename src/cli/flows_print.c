@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/flows_table.h"
+#include "core/sip.h"
 #include "vethwall/cleanup.h"
 
 #define RED "\033[31m"
@@ -17,6 +19,20 @@
 #define END_MAX (VW_FLOW_TEXT_MAX + VW_ADDR_STRLEN + 16)
 
 /* ---- text ---- */
+
+const char *flows_id(const struct vw_flow *f, char buf[static FLOWS_ID_LEN])
+{
+	static const uint64_t key[2] = {0}; /* an ID is for everybody */
+	char line[VW_FLOW_LINE_MAX], text[VW_FLOW_TEXT_MAX];
+
+	vw_flow_text(&f->community_id, text);
+	if (*text && strlen(text) < FLOWS_ID_LEN)
+		memcpy(buf, text, strlen(text) + 1);
+	else
+		snprintf(buf, FLOWS_ID_LEN, "r%016llx",
+			 (unsigned long long)vw_sip13(line, vw_flow_json(f, line), key));
+	return buf;
+}
 
 static const char *time_text(const struct flows_printer *p, int64_t us,
 			     char buf[static VW_TIME_STRLEN])
@@ -69,10 +85,9 @@ static void text_head(FILE *out, const struct flows_printer *p)
 static void text_record(FILE *out, const struct flows_printer *p, const struct vw_flow *f)
 {
 	char when[VW_TIME_STRLEN], here[END_MAX], there[END_MAX], port[32] = "-";
-	char policy[VW_FLOW_TEXT_MAX], rule[VW_FLOW_TEXT_MAX];
+	char policy[VW_FLOW_TEXT_MAX], rule[VW_FLOW_TEXT_MAX], id[FLOWS_ID_LEN];
 	const struct vw_addr *self = f->egress ? &f->t.src : &f->t.dst;
 	const struct vw_addr *other = f->egress ? &f->t.dst : &f->t.src;
-	bool from_here = f->egress || f->event == VW_FLOW_OVERFLOW;
 	const char *colour = !p->colour			   ? ""
 			     : f->event == VW_FLOW_AUDITED ? YELLOW
 			     : f->event == VW_FLOW_ALLOWED ? DIM
@@ -80,17 +95,18 @@ static void text_record(FILE *out, const struct flows_printer *p, const struct v
 
 	end_text(&f->workload, self, here);
 	end_text(&f->peer, other, there);
-	if (f->event != VW_FLOW_OVERFLOW)
+	if (!vw_flow_is_sum(f->event))
 		port_text(&f->t, port);
 	else
 		snprintf(there, sizeof(there), "(not recorded by flow)");
 	vw_flow_text(&f->policy, policy);
 	vw_flow_text(&f->rule, rule);
-	fprintf(out, "%s %s%-8s%s %-34s -> %-34s %-13s %8llu %10llu  %s%s%s\n",
+	fprintf(out, "%s %s%-8s%s %-34s -> %-34s %-13s %8llu %10llu  %s%s%s%s%s\n",
 		time_text(p, f->last_us, when), colour, vw_flow_event_str(f->event),
-		p->colour ? PLAIN : "", from_here ? here : there, from_here ? there : here, port,
+		p->colour ? PLAIN : "", f->egress ? here : there, f->egress ? there : here, port,
 		(unsigned long long)f->packets, (unsigned long long)f->bytes, policy,
-		*rule && strcmp(rule, policy) ? " " : "", strcmp(rule, policy) ? rule : "");
+		*rule && strcmp(rule, policy) ? " " : "", strcmp(rule, policy) ? rule : "",
+		p->ids ? "  " : "", p->ids ? flows_id(f, id) : "");
 }
 
 static void text_foot(FILE *out, const struct flows_printer *p)
@@ -119,28 +135,15 @@ static void csv_head(FILE *out, const struct flows_printer *p)
 	      "icmp_type,"
 	      "icmp_code,workload,service,peer,policy,rule,packets,bytes,first_seen,last_seen,"
 	      "community_id,"
-	      "image,peer_service,tier\r\n",
+	      "image,peer_service,tier,peer_name,ifindex,code,total_packets,total_bytes\r\n",
 	      out);
 }
 
-/* A text that a spreadsheet would take for a formula gets an apostrophe before it. */
 static void csv_text(FILE *out, const struct vw_str *s)
 {
 	char text[VW_FLOW_TEXT_MAX];
-	const char *p = vw_flow_text(s, text);
-	bool quote = strpbrk(p, ",\"'=+-@ ") != NULL;
 
-	if (quote)
-		putc('"', out);
-	if (*p && strchr("=+-@'", *p))
-		putc('\'', out);
-	for (; *p; p++) {
-		if (*p == '"')
-			putc('"', out);
-		putc(*p, out);
-	}
-	if (quote)
-		putc('"', out);
+	flows_csv_text(out, vw_flow_text(s, text));
 }
 
 static void csv_str(FILE *out, const struct vw_str *s)
@@ -179,9 +182,7 @@ static void csv_record(FILE *out, const struct flows_printer *p, const struct vw
 
 	(void)p;
 	fprintf(out, "%s,%s,%s", vw_time_str(f->time_us, when), vw_flow_event_str(f->event),
-		f->event == VW_FLOW_OVERFLOW ? ""
-		: f->egress		     ? "egress"
-					     : "ingress");
+		f->egress ? "egress" : "ingress");
 	csv_str(out, &f->in_iface);
 	csv_tuple(out, f);
 	csv_str(out, &f->workload);
@@ -197,6 +198,11 @@ static void csv_record(FILE *out, const struct flows_printer *p, const struct vw
 	csv_str(out, &f->image);
 	csv_str(out, &f->peer_service);
 	csv_str(out, &f->tier);
+	csv_str(out, &f->peer_name);
+	csv_num(out, true, f->ifindex);
+	csv_num(out, true, f->t.code);
+	csv_num(out, true, f->total_packets);
+	csv_num(out, true, f->total_bytes);
 	fputs("\r\n", out);
 }
 

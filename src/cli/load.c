@@ -4,16 +4,17 @@
 
 #include "cli/cmds.h"
 #include "vethwall/cleanup.h"
+#include "vethwall/world_json.h"
 
 int vw_load_world(const char *file, struct vw_world *ret, struct vw_diag *d)
 {
 	struct vw_pos pos = {.file = file};
 	_cleanup_free_ char *text = NULL;
 	size_t len;
-	int r = vw_file_read(file, VW_TEXT_MAX, &text, &len);
+	int r = vw_file_read(file, VW_WORLD_TEXT_MAX, &text, &len);
 
 	if (r == -EFBIG)
-		vw_error(d, &pos, "the file is larger than %u bytes", VW_TEXT_MAX);
+		vw_error(d, &pos, "the file is larger than %u bytes", VW_WORLD_TEXT_MAX);
 	else if (r)
 		vw_error(d, &pos, "cannot be read: %s", strerror(-r));
 	return r ? r : vw_world_parse(text, len, file, ret, d);

@@ -17,8 +17,17 @@ static const struct cmd {
 	{"explain", "--from A --to B --port P", "who decides a connection, and how",
 	 vw_cmd_explain},
 	{"status", "[--format json]", "what is enforced, and what is not", vw_cmd_status},
+	{"metrics", "", "figures for a scraper, in OpenMetrics", vw_cmd_metrics},
+	{"apply", "[--plan F] [--confirm 60s]", "put policies in force", vw_cmd_apply},
+	{"confirm", "", "what was applied stays", vw_cmd_confirm},
+	{"rollback", "[SET]", "back to policies that were in force before", vw_cmd_rollback},
+	{"history", "[SET]", "sets of policies that were in force, and by whom", vw_cmd_history},
 	{"reload", "", "put edited policy files in force", vw_cmd_reload},
+	{"suggest", "[--out DIR]", "policies that allow what was seen", vw_cmd_suggest},
+	{"diff", "[--policies DIR]", "what a change of policies would do", vw_cmd_diff},
+	{"world", "", "what runs here, as a file for --world", vw_cmd_world},
 	{"flows", "[FILTERS]", "review denied flows", vw_cmd_flows},
+	{"graph", "[--format F] [--out FILE]", "who may reach whom, as a picture", vw_cmd_graph},
 };
 
 static void usage(FILE *f)

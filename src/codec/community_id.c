@@ -2,6 +2,7 @@
 /* Community ID v1 (github.com/corelight/community-id-spec): one short text per connection, the same
  * seen from either end and by every tool that writes it. SHA-1 is the specification's choice; it
  * identifies, it does not protect. */
+#include "codec/base64.h"
 #include "vethwall/flow.h"
 #include "vethwall/cleanup.h"
 
@@ -59,23 +60,6 @@ static size_t put(uint8_t *p, size_t n, const void *v, size_t len)
 	return n + len;
 }
 
-static void base64(const uint8_t *p, size_t n, char *out)
-{
-	static const char abc[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < n; i += 3) {
-		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
-			     (i + 2 < n ? p[i + 2] : 0);
-
-		*out++ = abc[v >> 18];
-		*out++ = abc[v >> 12 & 63];
-		*out++ = i + 1 < n ? abc[v >> 6 & 63] : '=';
-		*out++ = i + 2 < n ? abc[v & 63] : '=';
-	}
-	*out = '\0';
-}
-
 void vw_community_id(const struct vw_tuple *t, uint16_t seed, char ret[static VW_COMMUNITY_ID_LEN])
 {
 	uint8_t buf[2 + 16 + 16 + 2 + 4], digest[SHA1_DIGEST_LENGTH];
@@ -100,5 +84,5 @@ void vw_community_id(const struct vw_tuple *t, uint16_t seed, char ret[static VW
 	SHA1Update(&ctx, buf, n);
 	SHA1Final(digest, &ctx);
 	memcpy(ret, "1:", 2);
-	base64(digest, sizeof(digest), ret + 2);
+	vw_base64(digest, sizeof(digest), ret + 2);
 }

@@ -138,6 +138,14 @@ json_t *vw_explain_json(const struct vw_question *q, const struct vw_answer *a)
 	return finish(o, bad);
 }
 
+json_t *vw_decision_json(const struct vw_decision *d, enum vw_direction dir, bool walled)
+{
+	bool bad = false;
+	json_t *o = decision(d, dir, walled, &bad);
+
+	return finish(o, bad);
+}
+
 json_t *vw_explain_json_short(const struct vw_question *q, const struct vw_answer *a)
 {
 	const struct vw_verdict *v = &a->verdict;

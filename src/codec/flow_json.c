@@ -155,10 +155,11 @@ size_t vw_flow_json(const struct vw_flow *f, char buf[static VW_FLOW_LINE_MAX])
 	p = put_time(p, "timestamp", f->time_us);
 	*buf = '{'; /* in place of the first comma */
 	p = put_lit_str(p, "event_type", vw_flow_event_str(f->event));
-	if (f->event != VW_FLOW_OVERFLOW)
-		p = put_lit_str(p, "direction", f->egress ? "egress" : "ingress");
+	p = put_lit_str(p, "direction", f->egress ? "egress" : "ingress");
 	p = put_str(p, "in_iface", &f->in_iface);
 	p = put_tuple(p, &f->t);
+	if (f->ip_v)
+		p = put_num(p, "ip_v", f->ip_v);
 	p = put_str(p, "workload", &f->workload);
 	p = put_str(p, "service", &f->service);
 	p = put_str(p, "peer", &f->peer);
@@ -171,6 +172,7 @@ size_t vw_flow_json(const struct vw_flow *f, char buf[static VW_FLOW_LINE_MAX])
 	p = put_str(p, "community_id", &f->community_id);
 	p = put_str(p, "image", &f->image);
 	p = put_str(p, "peer_service", &f->peer_service);
+	p = put_str(p, "peer_name", &f->peer_name);
 	p = put_str(p, "tier", &f->tier);
 	p = put_num(p, "ifindex", f->ifindex);
 	p = put_num(p, "code", f->t.code);

@@ -190,7 +190,6 @@ int vw_nft_decode_rule(const struct nlmsghdr *nlh, struct vw_nft_rule *ret)
 	if (r)
 		return r;
 	get_udata(t.a[NFTA_RULE_USERDATA], VW_UDATA_RULE_ID, &rule.id, sizeof(rule.id));
-	get_udata(t.a[NFTA_RULE_USERDATA], VW_UDATA_CHAIN_SPEC, &rule.spec, sizeof(rule.spec));
 	if (t.a[NFTA_RULE_EXPRESSIONS])
 		rule.has_counter =
 			find_counter(t.a[NFTA_RULE_EXPRESSIONS], &rule.packets, &rule.bytes);

@@ -24,7 +24,6 @@ int vw_nft_decode_set(const struct nlmsghdr *nlh, struct vw_set *ret);
 struct vw_nft_rule {
 	char chain[VW_NAME_LEN];
 	uint64_t id; /* 0: not ours */
-	uint64_t spec; /* of its chain, in the first rule; 0: none */
 	bool has_counter;
 	uint64_t packets, bytes;
 };

@@ -322,9 +322,8 @@ static int put_flush_chain(struct batch *b, const struct vw_op_ir *op)
 	return message_done(b);
 }
 
-/* comment "why", then the ids by which the rule is known again. */
-static void put_rule_udata(struct nlmsghdr *nlh, const struct vw_chain *c,
-			   const struct vw_nftrule *r)
+/* comment "why", then the id by which the rule is known again. */
+static void put_rule_udata(struct nlmsghdr *nlh, const struct vw_nftrule *r)
 {
 	size_t len = r->what ? strnlen(r->what, 127) : 0; /* NFTNL_UDATA_COMMENT_MAXLEN with NUL */
 	uint8_t u[256], *p = u;
@@ -338,11 +337,6 @@ static void put_rule_udata(struct nlmsghdr *nlh, const struct vw_chain *c,
 	*p++ = VW_UDATA_RULE_ID;
 	*p++ = sizeof(r->id);
 	p = mempcpy(p, &r->id, sizeof(r->id));
-	if (c->spec && r == c->rules.v) {
-		*p++ = VW_UDATA_CHAIN_SPEC;
-		*p++ = sizeof(c->spec);
-		p = mempcpy(p, &c->spec, sizeof(c->spec));
-	}
 	mnl_attr_put(nlh, NFTA_RULE_USERDATA, p - u, u);
 }
 
@@ -364,7 +358,7 @@ static int put_rule(struct batch *b, const struct vw_op_ir *op)
 			return r;
 	}
 	mnl_attr_nest_end(nlh, nest);
-	put_rule_udata(nlh, op->chain, op->rule);
+	put_rule_udata(nlh, op->rule);
 	return message_done(b);
 }
 

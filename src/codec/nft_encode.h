@@ -18,7 +18,6 @@
 enum {
 	VW_UDATA_RULE_COMMENT = 0, /* nft's NFTNL_UDATA_RULE_COMMENT */
 	VW_UDATA_RULE_ID = 200, /* u64 content hash */
-	VW_UDATA_CHAIN_SPEC = 201, /* u64 vw_chain.spec, in the chain's first rule */
 	VW_UDATA_IFINDEX = 202, /* u32 vw_chain.ifindex, in the chain */
 	VW_UDATA_SET_SPEC = 203, /* struct vw_udata_set, in the set */
 };

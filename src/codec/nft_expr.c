@@ -104,6 +104,16 @@ static void put_bitwise(struct nlmsghdr *nlh, const struct vw_expr *e)
 	put_value(nlh, NFTA_BITWISE_XOR, e->data + e->len, e->len);
 }
 
+/* what nft does to meta mark in: meta mark . tcp dport @ranges */
+static void put_byteorder(struct nlmsghdr *nlh, const struct vw_expr *e)
+{
+	put_reg(nlh, NFTA_BYTEORDER_SREG, e->reg);
+	put_reg(nlh, NFTA_BYTEORDER_DREG, e->dreg);
+	put_be32(nlh, NFTA_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+	put_be32(nlh, NFTA_BYTEORDER_LEN, e->len);
+	put_be32(nlh, NFTA_BYTEORDER_SIZE, sizeof(uint32_t));
+}
+
 /* @set; != @set; map @map */
 static void put_lookup(struct nlmsghdr *nlh, const struct vw_expr *e)
 {
@@ -172,6 +182,7 @@ static const struct {
 	[VW_E_VERDICT] = {"immediate", put_verdict},
 	[VW_E_CMP] = {"cmp", put_cmp, 16},
 	[VW_E_BITWISE] = {"bitwise", put_bitwise, 16},
+	[VW_E_BYTEORDER] = {"byteorder", put_byteorder, 4},
 	[VW_E_LOOKUP] = {"lookup", put_lookup, 4},
 	[VW_E_DYNSET] = {"dynset", put_dynset},
 	[VW_E_COUNTER] = {"counter", put_counter},

@@ -18,12 +18,12 @@ static void requirement_done(struct vw_requirement *r)
 }
 
 /* What a label of a container may be: any text a person could have typed. */
-static const char *free_text_error(const char *s, bool empty_ok)
+static const char *free_text_error(const char *s, bool value)
 {
-	if (!*s && !empty_ok)
+	if (!*s && !value)
 		return "a label key";
-	if (strlen(s) > FREE_TEXT_MAX)
-		return "at most 4096 characters";
+	if (strlen(s) > (value ? FREE_TEXT_MAX : VW_LABEL_KEY_MAX))
+		return value ? "at most 4096 characters" : "at most 1000 characters";
 	for (; *s; s++)
 		if ((unsigned char)*s < ' ' || *s == 0x7f)
 			return "no control characters";

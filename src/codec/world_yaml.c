@@ -5,6 +5,7 @@
 #include "codec/yaml_read.h"
 #include "vethwall/cleanup.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 
 #define NAMESPACE_LABEL "kubernetes.io/metadata.name"
@@ -37,6 +38,29 @@ static bool read_addr(struct vw_rd *rd, vw_node n, const char *what, struct vw_a
 	vw_rd_error(rd, n,
 		    "%s: \"%.60s\" is no IP address, expected one such as 10.77.0.11 or fd77::11",
 		    what, s);
+	return false;
+}
+
+/* What runtimes call things: any text without control characters and slashes. */
+static bool read_name(struct vw_rd *rd, vw_node n, const char *what, char **ret)
+{
+	const char *s = n ? vw_rd_text(rd, n, what) : NULL;
+	size_t len = s ? strlen(s) : 0;
+
+	if (!s)
+		return false;
+	for (const char *p = s; *p; p++) {
+		if ((unsigned char)*p >= ' ' && *p != 0x7f && *p != '/')
+			continue;
+		vw_rd_error(rd, n,
+			    "%s: \"%.60s\" is no name, expected text without control characters or "
+			    "slashes",
+			    what, s);
+		return false;
+	}
+	if (len > 0 && len <= VW_NAME_MAX)
+		return vw_rd_string(rd, n, what, ret);
+	vw_rd_error(rd, n, "%s: found %zu characters, expected 1 to %d", what, len, VW_NAME_MAX);
 	return false;
 }
 
@@ -75,7 +99,7 @@ static void read_namespace(struct reading *c, vw_node n)
 	const char *own;
 
 	if (!vw_rd_fields(&c->rd, n, "namespace", fields, VW_ARRAY_SIZE(fields), &raw) ||
-	    !vw_rd_name(&c->rd, raw.name, "name", &name))
+	    !read_name(&c->rd, raw.name, "name", &name))
 		return;
 	if (vw_world_namespace(&c->world, name)) {
 		vw_rd_error(&c->rd, raw.name, "namespace %s is there already", name);
@@ -95,7 +119,7 @@ static void read_namespace(struct reading *c, vw_node n)
 /* ---- workloads ---- */
 
 struct raw_iface {
-	vw_node veth, network, mac, ips;
+	vw_node ifindex, veth, network, mac, ips;
 };
 
 static void read_veth(struct vw_rd *rd, vw_node n, struct vw_iface *ret)
@@ -128,6 +152,7 @@ static void read_ips(struct reading *c, vw_node list, struct vw_iface *ret)
 static void read_iface(struct reading *c, vw_node n, struct vw_iface *ret)
 {
 	static const struct vw_field fields[] = {
+		{"ifindex", offsetof(struct raw_iface, ifindex)},
 		{"veth", offsetof(struct raw_iface, veth)},
 		{"network", offsetof(struct raw_iface, network)},
 		{"mac", offsetof(struct raw_iface, mac)},
@@ -135,11 +160,14 @@ static void read_iface(struct reading *c, vw_node n, struct vw_iface *ret)
 	};
 	struct raw_iface raw = {0};
 	const char *mac;
+	long ifindex;
 
 	if (!vw_rd_fields(&c->rd, n, "interface", fields, VW_ARRAY_SIZE(fields), &raw))
 		return;
 	read_veth(&c->rd, raw.veth, ret);
-	vw_rd_name(&c->rd, raw.network, "network", &ret->network);
+	vw_rd_string(&c->rd, raw.network, "network", &ret->network);
+	if (raw.ifindex && vw_rd_int(&c->rd, raw.ifindex, "ifindex", 1, INT32_MAX, &ifindex))
+		ret->ifindex = (unsigned)ifindex;
 	mac = raw.mac ? vw_rd_text(&c->rd, raw.mac, "mac") : NULL;
 	if (mac) {
 		ret->has_mac = vw_mac_parse(mac, &ret->mac) == 0;
@@ -182,7 +210,7 @@ static void read_named(struct vw_rd *rd, vw_node n, struct vw_workload *w)
 	p.port = (uint16_t)port;
 	p.proto = read_proto(rd, raw.protocol);
 	/* A port without a name is nothing that a policy could mean. */
-	if (vw_rd_name(rd, raw.name, "name", &p.name) &&
+	if (read_name(rd, raw.name, "name", &p.name) &&
 	    !vw_rd_ok(rd, n, vw_vec_push(&w->ports, p, VW_PORTS_MAX)))
 		free(p.name);
 }
@@ -212,25 +240,29 @@ static void read_published(struct vw_rd *rd, vw_node n, struct vw_workload *w)
 }
 
 struct raw_workload {
-	vw_node name, namespace_, service, labels, image, image_id, project, interfaces, ports,
-		published;
+	vw_node id, name, namespace_, service, labels, image, image_id, project, unenforceable,
+		paused, interfaces, ports, published;
 };
 
 static bool read_names(struct vw_rd *rd, const struct raw_workload *raw, struct vw_workload *w)
 {
-	if (!vw_rd_name(rd, raw->name, "name", &w->name))
+	if (!read_name(rd, raw->name, "name", &w->name))
 		return false;
-	vw_rd_name(rd, raw->namespace_, "namespace", &w->namespace_);
-	vw_rd_name(rd, raw->service, "service", &w->service);
-	vw_rd_name(rd, raw->project, "project", &w->project);
+	read_name(rd, raw->namespace_, "namespace", &w->namespace_);
+	read_name(rd, raw->service, "service", &w->service);
+	read_name(rd, raw->project, "project", &w->project);
 	vw_rd_string(rd, raw->image, "image", &w->image);
 	vw_rd_string(rd, raw->image_id, "image_id", &w->image_id);
+	vw_rd_string(rd, raw->unenforceable, "unenforceable", &w->unenforceable);
+	vw_rd_bool(rd, raw->paused, "paused", &w->paused);
+	vw_rd_string(rd, raw->id, "id", &w->id);
 	if (!w->namespace_)
 		w->namespace_ = strdup("default");
 	if (!w->service)
 		w->service = strdup(w->name);
-	if (!w->namespace_ || !w->service ||
-	    asprintf(&w->id, "%s/%s", w->namespace_, w->name) < 0) {
+	if (!w->namespace_ || !w->service)
+		rd->oom = true;
+	else if (!w->id && asprintf(&w->id, "%s/%s", w->namespace_, w->name) < 0) {
 		w->id = NULL;
 		rd->oom = true;
 	}
@@ -257,6 +289,7 @@ static void read_workload(struct reading *c, vw_node n)
 		name, offsetof(struct raw_workload, member) \
 	}
 	static const struct vw_field fields[] = {
+		FIELD("id", id),
 		{"name", offsetof(struct raw_workload, name), VW_REQUIRED},
 		FIELD("namespace", namespace_),
 		FIELD("service", service),
@@ -264,6 +297,8 @@ static void read_workload(struct reading *c, vw_node n)
 		FIELD("image", image),
 		FIELD("image_id", image_id),
 		FIELD("project", project),
+		FIELD("unenforceable", unenforceable),
+		FIELD("paused", paused),
 		FIELD("interfaces", interfaces),
 		FIELD("ports", ports),
 		FIELD("published", published),
@@ -314,6 +349,46 @@ static void read_image_list(struct reading *c, vw_node key)
 	vw_image_list_done(&l);
 }
 
+/* ---- names that were resolved ---- */
+
+struct raw_learnt {
+	vw_node ifindex, address, name, lapsed, until_ms;
+};
+
+static void read_learnt(struct reading *c, vw_node n)
+{
+	static const struct vw_field fields[] = {
+		{"ifindex", offsetof(struct raw_learnt, ifindex), VW_REQUIRED},
+		{"address", offsetof(struct raw_learnt, address), VW_REQUIRED},
+		{"name", offsetof(struct raw_learnt, name), VW_REQUIRED},
+		{"lapsed", offsetof(struct raw_learnt, lapsed)},
+		{"until_ms", offsetof(struct raw_learnt, until_ms)},
+	};
+	struct raw_learnt raw = {0};
+	char name[VW_FQDN_LEN];
+	struct vw_learnt l = {.name = name};
+	long ifindex = 0, until_ms = 0;
+	const char *text, *why = NULL;
+	bool news;
+
+	if (!vw_rd_fields(&c->rd, n, "learnt", fields, VW_ARRAY_SIZE(fields), &raw) ||
+	    !raw.ifindex || !raw.address || !raw.name)
+		return;
+	text = vw_rd_text(&c->rd, raw.name, "name");
+	if (!text || !vw_rd_int(&c->rd, raw.ifindex, "ifindex", 1, INT32_MAX, &ifindex) ||
+	    !read_addr(&c->rd, raw.address, "address", &l.addr))
+		return;
+	if (vw_fqdn_normal(text, false, name, &why) < 0) {
+		vw_rd_error(&c->rd, raw.name, "name: found \"%.80s\", %s", text, why);
+		return;
+	}
+	vw_rd_bool(&c->rd, raw.lapsed, "lapsed", &l.lapsed);
+	vw_rd_int(&c->rd, raw.until_ms, "until_ms", 0, LONG_MAX, &until_ms);
+	l.ifindex = (unsigned)ifindex;
+	l.until_ms = until_ms;
+	vw_rd_ok(&c->rd, n, vw_learnt_put(&c->world, &l, &news));
+}
+
 /* ---- the file ---- */
 
 static int cmp_places(const void *a, const void *b)
@@ -353,7 +428,7 @@ static void read_addrs(struct reading *c, vw_node list, const char *what, bool h
 }
 
 struct raw_world {
-	vw_node namespaces, workloads, host, dns, image_lists;
+	vw_node namespaces, workloads, host, dns, image_lists, learnt;
 };
 
 static void read_world(struct reading *c, vw_node doc)
@@ -364,6 +439,7 @@ static void read_world(struct reading *c, vw_node doc)
 		{"host", offsetof(struct raw_world, host)},
 		{"dns", offsetof(struct raw_world, dns)},
 		{"image_lists", offsetof(struct raw_world, image_lists)},
+		{"learnt", offsetof(struct raw_world, learnt)},
 	};
 	struct raw_world raw = {0};
 
@@ -380,6 +456,9 @@ static void read_world(struct reading *c, vw_node doc)
 	if (vw_rd_is_map(&c->rd, raw.image_lists, "image_lists"))
 		for (size_t i = 0; i + 1 < raw.image_lists->items.n; i += 2)
 			read_image_list(c, &raw.image_lists->items.v[i]);
+	if (vw_rd_is_list(&c->rd, raw.learnt, "learnt"))
+		vw_vec_foreach (n, &raw.learnt->items)
+			read_learnt(c, n);
 	warn_duplicates(c);
 }
 

@@ -182,8 +182,9 @@ static int row_for(struct cbuild *b, const struct vw_workload *named, uint32_t *
 
 /* --- rows to elements --- */
 
-static void put_mark(uint8_t *key, uint32_t mark)
+static void put_mark(const struct vw_set *s, uint8_t *key, uint32_t mark)
 {
+	mark = vw_set_mark(s, mark);
 	memcpy(key, &mark, 4);
 }
 
@@ -193,7 +194,7 @@ static int put_port(struct vw_set *s, uint32_t mark, uint8_t proto, uint16_t lo,
 	struct vw_elem e = {.data = code};
 	uint16_t be_lo = htons(lo), be_hi = htons(hi);
 
-	put_mark(e.key, mark);
+	put_mark(s, e.key, mark);
 	e.key[4] = proto;
 	memcpy(e.key + 8, &be_lo, 2);
 	memcpy(e.key_end, e.key, 8);
@@ -205,7 +206,7 @@ static int put_proto(struct vw_set *s, uint32_t mark, uint8_t proto, uint32_t co
 {
 	struct vw_elem e = {.data = code};
 
-	put_mark(e.key, mark);
+	put_mark(s, e.key, mark);
 	e.key[4] = proto;
 	return vw_elem_push(s, &e, ELEMS_MAX);
 }
@@ -214,7 +215,7 @@ static int put_all(struct vw_set *s, uint32_t mark, uint32_t code)
 {
 	struct vw_elem e = {.data = code};
 
-	put_mark(e.key, mark);
+	put_mark(s, e.key, mark);
 	return vw_elem_push(s, &e, ELEMS_MAX);
 }
 

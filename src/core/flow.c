@@ -28,9 +28,15 @@ const char *vw_flow_event_str(enum vw_flow_event e)
 		[VW_FLOW_AUDITED] = "audited",
 		[VW_FLOW_ALLOWED] = "allowed",
 		[VW_FLOW_OVERFLOW] = "overflow",
+		[VW_FLOW_HELD] = "held",
 	};
 
 	return (unsigned)e < _VW_FLOW_EVENT_MAX ? names[e] : "denied";
+}
+
+bool vw_flow_is_sum(enum vw_flow_event e)
+{
+	return e == VW_FLOW_OVERFLOW || e == VW_FLOW_HELD;
 }
 
 void vw_flow_set_code(struct vw_flow *f, uint32_t code)

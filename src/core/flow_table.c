@@ -6,49 +6,9 @@
 
 #include <string.h>
 
+#include "core/sip.h"
+
 #define SLOTS_MIN 16
-
-static uint64_t rotl(uint64_t v, int n)
-{
-	return v << n | v >> (64 - n);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[2] += v[3];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[1];
-	v[0] += v[3];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] = rotl(v[2], 32);
-}
-
-/* SipHash-1-3 (Aumasson, Bernstein 2012) of n bytes, n a multiple of eight. */
-static uint64_t sip13(const uint8_t *p, size_t n, const uint64_t k[2])
-{
-	uint64_t v[4] = {k[0] ^ 0x736f6d6570736575u, k[1] ^ 0x646f72616e646f6du,
-			 k[0] ^ 0x6c7967656e657261u, k[1] ^ 0x7465646279746573u};
-	uint64_t m;
-
-	for (size_t i = 0; i + 8 <= n; i += 8) {
-		memcpy(&m, p + i, 8);
-		v[3] ^= m;
-		sip_round(v);
-		v[0] ^= m;
-	}
-	m = (uint64_t)n << 56;
-	v[3] ^= m;
-	sip_round(v);
-	v[0] ^= m;
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 void vw_counted_init(struct vw_counted_table *t, size_t klen, const uint64_t seed[static 2])
 {
@@ -74,7 +34,7 @@ static struct vw_counted *slot(const struct vw_counted_table *t, size_t i)
 /* The key's own slot, or the free one where it belongs. */
 static struct vw_counted *probe(const struct vw_counted_table *t, const uint8_t *key)
 {
-	size_t mask = t->slots - 1, i = sip13(key, t->klen, t->seed) & mask;
+	size_t mask = t->slots - 1, i = vw_sip13(key, t->klen, t->seed) & mask;
 
 	for (;; i = (i + 1) & mask) {
 		struct vw_counted *c = slot(t, i);

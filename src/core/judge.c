@@ -22,8 +22,7 @@ static size_t last_not_above(const struct vw_set *s, const uint8_t *key, size_t 
 	return lo - 1;
 }
 
-/* Map look-up: exact, or within the range whose start is next below. */
-static bool find(const struct vw_set *s, const uint8_t *key, uint32_t *ret)
+bool vw_map_find(const struct vw_set *s, const uint8_t *key, uint32_t *ret)
 {
 	size_t klen = vw_set_klen(s), stride = vw_set_stride(s);
 	size_t i = last_not_above(s, key, klen);
@@ -54,15 +53,24 @@ static uint32_t identity_of(const struct vw_compiled *c, const struct vw_set *ow
 	uint32_t id;
 
 	memcpy(key, peer->b, n);
-	if (dir == VW_EGRESS && own && find(&own[!v4], key, &id))
+	if (dir == VW_EGRESS && own && vw_map_find(&own[!v4], key, &id))
 		return id;
 	key[n] = proto;
 	memcpy(key + n + 4, &be, 2);
-	if (dir == VW_EGRESS && find(v4 ? &c->pub4 : &c->pub6, key, &id))
+	if (dir == VW_EGRESS && vw_map_find(v4 ? &c->pub4 : &c->pub6, key, &id))
 		return id;
-	if (find(v4 ? &c->id4 : &c->id6, key, &id) || find(v4 ? &c->net4 : &c->net6, key, &id))
+	if (vw_map_find(v4 ? &c->id4 : &c->id6, key, &id) ||
+	    vw_map_find(v4 ? &c->net4 : &c->net6, key, &id))
 		return id;
 	return v4 ? c->base4 : c->base6;
+}
+
+/* The same for a key that begins with a mark. */
+static bool find_mark(const struct vw_set *s, uint32_t mark, uint8_t *key, uint32_t *ret)
+{
+	mark = vw_set_mark(s, mark);
+	memcpy(key, &mark, sizeof(mark));
+	return vw_map_find(s, key, ret);
 }
 
 static bool tables(const struct vw_class *k, uint32_t mark, uint8_t proto, uint16_t port,
@@ -72,14 +80,13 @@ static bool tables(const struct vw_class *k, uint32_t mark, uint8_t proto, uint1
 	uint16_t be = htons(port);
 	uint8_t key[VW_KEY_MAX] = {0};
 
-	memcpy(key, &mark, 4);
 	key[4] = proto;
 	memcpy(key + 8, &be, 2);
-	if (icmp && (find(&k->xi, key, ret) || find(&k->ri, key, ret)))
+	if (icmp && (find_mark(&k->xi, mark, key, ret) || find_mark(&k->ri, mark, key, ret)))
 		return true;
-	if (ports && (find(&k->x, key, ret) || find(&k->r, key, ret)))
+	if (ports && (find_mark(&k->x, mark, key, ret) || find_mark(&k->r, mark, key, ret)))
 		return true;
-	return find(&k->q, key, ret);
+	return find_mark(&k->q, mark, key, ret);
 }
 
 static uint32_t class_judge(const struct vw_class *k, uint32_t mark, uint8_t proto, uint16_t port)
@@ -87,8 +94,7 @@ static uint32_t class_judge(const struct vw_class *k, uint32_t mark, uint8_t pro
 	uint8_t key[VW_KEY_MAX] = {0};
 	uint32_t code;
 
-	memcpy(key, &mark, 4);
-	if (tables(k, mark, proto, port, &code) || find(&k->a, key, &code))
+	if (tables(k, mark, proto, port, &code) || find_mark(&k->a, mark, key, &code))
 		return code;
 	if (k->base_row && tables(k, 0, proto, port, &code))
 		return code;

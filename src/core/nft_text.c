@@ -352,6 +352,13 @@ static void read_dynset(struct reader *rd, const struct vw_expr *e)
 	fputs(" }", rd->f);
 }
 
+/* nft puts it in by itself where a key wants it. */
+static void read_byteorder(struct reader *rd, const struct vw_expr *e)
+{
+	(void)rd;
+	(void)e;
+}
+
 static void read_cmp(struct reader *rd, const struct vw_expr *e)
 {
 	static const char *const op[] = {"==", "!=", "<", "<=", ">", ">="};
@@ -426,13 +433,21 @@ static void read_reject(struct reader *rd, const struct vw_expr *e)
 }
 
 static void (*const readers[_VW_E_MAX])(struct reader *rd, const struct vw_expr *e) = {
-	[VW_E_PAYLOAD] = read_payload,	 [VW_E_META] = read_meta,
-	[VW_E_META_SET] = read_meta_set, [VW_E_EXTHDR] = read_exthdr,
-	[VW_E_IMM] = read_imm,		 [VW_E_VERDICT] = read_verdict,
-	[VW_E_CMP] = read_cmp,		 [VW_E_BITWISE] = read_bitwise,
-	[VW_E_LOOKUP] = read_lookup,	 [VW_E_DYNSET] = read_dynset,
-	[VW_E_COUNTER] = read_counter,	 [VW_E_LIMIT] = read_limit,
-	[VW_E_LOG] = read_log,		 [VW_E_REJECT] = read_reject,
+	[VW_E_PAYLOAD] = read_payload,
+	[VW_E_META] = read_meta,
+	[VW_E_META_SET] = read_meta_set,
+	[VW_E_EXTHDR] = read_exthdr,
+	[VW_E_IMM] = read_imm,
+	[VW_E_VERDICT] = read_verdict,
+	[VW_E_CMP] = read_cmp,
+	[VW_E_BITWISE] = read_bitwise,
+	[VW_E_BYTEORDER] = read_byteorder,
+	[VW_E_LOOKUP] = read_lookup,
+	[VW_E_DYNSET] = read_dynset,
+	[VW_E_COUNTER] = read_counter,
+	[VW_E_LIMIT] = read_limit,
+	[VW_E_LOG] = read_log,
+	[VW_E_REJECT] = read_reject,
 };
 
 void nft_text_rule(FILE *f, const struct vw_nftrule *r, nft_text_set find, void *arg)
@@ -448,6 +463,19 @@ void nft_text_rule(FILE *f, const struct vw_nftrule *r, nft_text_set find, void 
 		fprintf(f, " # nft has no words for this %s", rd.raw);
 }
 
+static void put_field(FILE *f, const struct vw_set *s, unsigned i, const uint8_t *key)
+{
+	size_t off = vw_set_field_offset(s, i), len = vw_ftype_len(s->fields[i]);
+	uint32_t mark;
+
+	if (s->fields[i] != VW_F_MARK) {
+		put_value(f, ftypes[s->fields[i] % _VW_F_MAX].form, key + off, len);
+		return;
+	}
+	memcpy(&mark, key + off, sizeof(mark));
+	fprintf(f, "0x%08" PRIx32, vw_set_mark(s, mark));
+}
+
 void nft_text_elem(FILE *f, const struct vw_set *s, const struct vw_elem *e)
 {
 	for (unsigned i = 0; i < VW_FIELDS_MAX && s->fields[i]; i++) {
@@ -455,10 +483,10 @@ void nft_text_elem(FILE *f, const struct vw_set *s, const struct vw_elem *e)
 
 		if (i)
 			fputs(" . ", f);
-		put_value(f, ftypes[s->fields[i]].form, e->key + off, len);
+		put_field(f, s, i, e->key);
 		if (s->flags & VW_SET_INTERVAL && memcmp(e->key + off, e->key_end + off, len)) {
 			fputc('-', f);
-			put_value(f, ftypes[s->fields[i]].form, e->key_end + off, len);
+			put_field(f, s, i, e->key_end);
 		}
 	}
 	if (s->flags & VW_SET_MAP)

@@ -58,10 +58,9 @@ static enum fate chain_fate(const struct vw_chain *have, const struct vw_chain *
 		return have ? GONE : NEW;
 	if (!same_base(have, want))
 		return REMAKE;
-	if (have->rules.n != want->rules.n || vw_chain_hash(have) != vw_chain_hash(want))
-		return REWRITE;
-	/* The spec stands in the first rule. */
-	return want->rules.n && have->spec != want->spec ? REWRITE : KEEP;
+	return have->rules.n != want->rules.n || vw_chain_hash(have) != vw_chain_hash(want)
+		       ? REWRITE
+		       : KEEP;
 }
 
 static enum fate set_fate(const struct vw_set *have, const struct vw_set *want)

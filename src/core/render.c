@@ -125,6 +125,8 @@ static void table_rule(struct nftb *b, const struct vw_set *m, enum key_kind kin
 	if (!m->elems.n)
 		return;
 	nftb_meta(b, NFT_META_MARK, 0);
+	if (vw_set_network_order(m))
+		nftb_network_order(b, 0);
 	if (kind != KEY_MARK)
 		nftb_meta(b, NFT_META_L4PROTO, 1);
 	if (kind == KEY_PORT)

@@ -85,34 +85,52 @@ static void learnt_set(struct wall *w)
 		w->b.err = r;
 }
 
-static void judge_rules(struct wall *w, const struct vw_compiled *c)
+static void refused_rule(struct wall *w)
+{
+	nftb_mark_has(&w->b, VW_CODE_DENY);
+	nftb_verdict(&w->b, NFT_RETURN, NULL);
+	nftb_end(&w->b, "refused");
+}
+
+/* All that a change of policy rewrites of a wall: who the peer is and what it may, into the mark. A
+ * chain of its own, so that it is little, and so that nft has words for every rule of it. */
+static void judge_chain(struct wall *w, const struct vw_compiled *c)
 {
 	const char *class = w->sent ? w->w->out_class : w->w->in_class;
 	const struct vw_class *k = vw_compiled_class(c, class);
-	char peer[VW_NAME_LEN];
+	char name[VW_NAME_LEN];
 
-	if (!class[0])
+	wall_begin(w, wall_dir(w, "jo", "ji"));
+	if (!class[0]) {
+		nftb_mark_set(&w->b, 0);
+		nftb_end(&w->b, "no policy selects it");
 		return;
-	snprintf(peer, sizeof(peer), "%s%d", w->sent ? "dst" : "src", w->f->v);
-	nftb_verdict(&w->b, NFT_JUMP, peer);
+	}
+	snprintf(name, sizeof(name), "%s%d", w->sent ? "dst" : "src", w->f->v);
+	nftb_verdict(&w->b, NFT_JUMP, name);
 	nftb_end(&w->b, "who is the peer");
 	if (w->sent && w->fqdn) {
-		vw_wall_set_name(w->w->ifindex, 'q', w->f->v, peer);
+		vw_wall_set_name(w->w->ifindex, 'q', w->f->v, name);
 		nftb_payload(&w->b, NH, w->f->daddr, w->f->len, 0);
-		nftb_lookup_map(&w->b, peer, 0, 0);
+		nftb_lookup_map(&w->b, name, 0, 0);
 		nftb_mark_from(&w->b, 0);
 		nftb_end(&w->b, "an address behind a name that it resolved");
 	}
 	nftb_verdict(&w->b, NFT_JUMP, class);
 	nftb_end(&w->b, "what may it");
-	nftb_mark_has(&w->b, VW_CODE_DENY);
-	nftb_verdict(&w->b, NFT_RETURN, NULL);
-	nftb_end(&w->b, "refused");
 	if (!k || !k->notes)
 		return;
+	refused_rule(w);
 	nftb_mark_has(&w->b, VW_CODE_AUDIT | VW_CODE_LOG);
 	wall_go(w, NFT_JUMP, "dc");
 	nftb_end(&w->b, "passes, but is counted and logged");
+}
+
+static void judge_rules(struct wall *w)
+{
+	wall_go(w, NFT_JUMP, wall_dir(w, "jo", "ji"));
+	nftb_end(&w->b, "what policy says");
+	refused_rule(w);
 }
 
 uint16_t vw_dns_group(const struct vw_config *cfg)
@@ -149,6 +167,7 @@ static void dns_answer(struct wall *w)
 static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 {
 	w->sent = sent;
+	judge_chain(w, c);
 	wall_flow_chains(w);
 	wall_begin(w, wall_dir(w, "i", "e"));
 	if (w->f->v == 6 && sent) {
@@ -163,7 +182,7 @@ static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 	wall_live_rules(w);
 	if (w->f->v == 6 && !sent)
 		wall_nd_received(w);
-	judge_rules(w, c);
+	judge_rules(w);
 	wall_admit_rules(w);
 }
 
@@ -217,7 +236,6 @@ static void hook_chain(struct wall *w, bool sent)
 	memcpy(c->dev, w->w->dev, sizeof(c->dev));
 	c->policy = NF_DROP;
 	c->ifindex = w->w->ifindex;
-	c->spec = w->w->spec;
 }
 
 /* A veth without IPv6 addresses still sends discovery noise of its link-local address. */
@@ -305,8 +323,7 @@ static void hook(struct wall *w, bool sent)
 	nftb_end(&w->b, "arp");
 	if (!w->n6)
 		quiet_noise(w);
-	wall_foreign_rule(w);
-	wall_counted_drop(w, "anything else");
+	wall_refuse_foreign(w);
 }
 
 static void hold(struct wall *w, bool sent)
@@ -315,7 +332,7 @@ static void hold(struct wall *w, bool sent)
 	wall_ethertype(w, ETH_P_ARP);
 	wall_pass(w, "arp");
 	wall_nd_held(w);
-	wall_counted_drop(w, "held");
+	wall_refuse_held(w);
 }
 
 static void count_ips(struct wall *w)
@@ -346,6 +363,7 @@ int vw_render_wall(const struct vw_compiled *c, const struct vw_wall *wall, stru
 
 	w.fqdn = k && k->fqdn;
 	count_ips(&w);
+	wall_held_chain(&w);
 	if (wall->kind == VW_WALL_HOLD || !wall->n_ips) {
 		hold(&w, true);
 		hold(&w, false);
@@ -355,6 +373,7 @@ int vw_render_wall(const struct vw_compiled *c, const struct vw_wall *wall, stru
 		family(&w, c, &wall_family4);
 	if (w.n6)
 		family(&w, c, &wall_family6);
+	wall_foreign_chain(&w);
 	wall_arp_chain(&w);
 	hook(&w, true);
 	hook(&w, false);

@@ -3,6 +3,7 @@
  * Knows nothing of netlink messages (codec/nft_encode.c) or of nft's text (ruleset_print.c). */
 #include "vethwall/ruleset.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #define PAD4(n) (((n) + 3) & ~(size_t)3)
@@ -36,6 +37,16 @@ size_t vw_set_stride(const struct vw_set *s)
 	size_t klen = vw_set_klen(s);
 
 	return klen + (s->flags & VW_SET_INTERVAL ? klen : 0) + (s->flags & VW_SET_MAP ? 4 : 0);
+}
+
+bool vw_set_network_order(const struct vw_set *s)
+{
+	return s->flags & VW_SET_INTERVAL && s->fields[1];
+}
+
+uint32_t vw_set_mark(const struct vw_set *s, uint32_t mark)
+{
+	return vw_set_network_order(s) ? htonl(mark) : mark;
 }
 
 void vw_elem_get(const struct vw_set *s, size_t i, struct vw_elem *ret)

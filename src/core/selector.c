@@ -39,16 +39,16 @@ bool vw_selector_matches(const struct vw_selector *s, const struct vw_labels *l)
 	return true;
 }
 
-bool vw_glob(const char *pattern, const char *s)
+bool vw_glob_n(const char *pattern, const char *s, size_t n)
 {
-	const char *star = NULL, *resume = NULL;
+	const char *star = NULL, *resume = NULL, *end = s + n;
 
 	/* Only the last star is tried again: an earlier one that takes more gains nothing. */
-	while (*s) {
+	while (s < end) {
 		if (*pattern == '*') {
 			star = pattern++;
 			resume = s;
-		} else if (*pattern == *s) {
+		} else if (*pattern && *pattern == *s) {
 			pattern++;
 			s++;
 		} else if (star) {
@@ -61,6 +61,11 @@ bool vw_glob(const char *pattern, const char *s)
 	while (*pattern == '*')
 		pattern++;
 	return !*pattern;
+}
+
+bool vw_glob(const char *pattern, const char *s)
+{
+	return vw_glob_n(pattern, s, strlen(s));
 }
 
 /* An image goes by the name it was started under and by its digest. */

@@ -3,7 +3,7 @@
  * files wall_*.c each write some of its chains. nft(8) text of a rule stands above it where the
  * words do not say it. Chain names: in/eg the hooks, i/e what the container sends/receives, to/ti
  * tcp, xo/xi tcp that opens or closes, po/pi icmp, qo/qi icmp errors, n neighbour discovery, dc
- * counting a refusal, do/di refusing.
+ * counting a refusal, dx counting what is no IP, do/di refusing, h refusing for whom is not known.
  *
  * The kernel walks every rule that a base chain can reach at every commit, and every set of the
  * table at every reference to one: so each direction has chains of its own, a chain is reached on
@@ -84,9 +84,13 @@ void wall_refuse(struct wall *w, enum vw_reason reason, const char *what);
 void wall_flow_chains(struct wall *w);
 void wall_live_rules(struct wall *w);
 void wall_admit_rules(struct wall *w);
-/* wall_deny.c: dc, do, di, and the record of what is no IP */
+/* wall_deny.c: dc, do, di; dx and the rule that leads there, for what is no IP; h, and the rule that
+ * leads there, for what a veth sends and gets before it is known whose it is */
 void wall_deny_chains(struct wall *w);
-void wall_foreign_rule(struct wall *w);
+void wall_foreign_chain(struct wall *w);
+void wall_refuse_foreign(struct wall *w);
+void wall_held_chain(struct wall *w);
+void wall_refuse_held(struct wall *w);
 /* wall_nd.c: neighbour discovery and ARP */
 void wall_nd_chain(struct wall *w);
 void wall_nd_received(struct wall *w);

@@ -21,6 +21,21 @@ static void count_rule(struct wall *w, enum wall_tail tail, const char *what)
 	nftb_end(&w->b, what);
 }
 
+/* One counter for each direction: what they have and no element has is overflow. */
+static void count_directions(struct wall *w)
+{
+	const uint32_t mask = VW_CODE_EGRESS, zero = 0;
+
+	nftb_mark_has(&w->b, mask);
+	nftb_counter(&w->b);
+	nftb_end(&w->b, "all that it sent");
+	nftb_meta(&w->b, NFT_META_MARK, 0);
+	nftb_and(&w->b, 0, &mask, 4);
+	nftb_cmp(&w->b, 0, NFT_CMP_EQ, &zero, 4);
+	nftb_counter(&w->b);
+	nftb_end(&w->b, "all that was sent to it");
+}
+
 /* Each packet fits one rule. Later fragments leave first: short loads of the transport header (the
  * kernel's nft_payload_fast_eval) read what stands there, whatever it is. */
 static void count_chain(struct wall *w)
@@ -28,8 +43,7 @@ static void count_chain(struct wall *w)
 	wall_begin(w, "df");
 	count_rule(w, NOTHING, "later fragment");
 	wall_begin(w, "dc");
-	nftb_counter(&w->b);
-	nftb_end(&w->b, "all refusals");
+	count_directions(w);
 	wall_later_fragment(w);
 	wall_go(w, NFT_GOTO, "df");
 	nftb_end(&w->b, "later fragment");
@@ -130,19 +144,24 @@ void wall_deny_chains(struct wall *w)
 	w->sent = sent;
 }
 
-/* What is neither IP of a family that it has nor ARP is counted by its EtherType, as a flow without
- * addresses: update @denied { mark . 0 . 0 . 0 . ether type . ether type } log */
-void wall_foreign_rule(struct wall *w)
+/* Where what is neither IP of a family that it has nor ARP is counted. */
+static const struct family *foreign_family(const struct wall *w)
+{
+	return w->n4 ? &wall_family4 : &wall_family6;
+}
+
+/* By its EtherType, as a flow without addresses:
+ * update @denied { mark . 0 . 0 . 0 . ether type . ether type } log */
+void wall_foreign_chain(struct wall *w)
 {
 	static const uint8_t zero[16];
-	uint32_t code;
 	uint8_t words;
 
-	wall_enter(w, w->n4 ? &wall_family4 : &wall_family6);
-	code = wall_code(w, VW_REASON_PROTOCOL);
+	wall_enter(w, foreign_family(w));
 	words = w->f->len / 4;
-	nftb_mark_set(&w->b, code);
-	nftb_imm(&w->b, 0, &code, 4);
+	wall_begin(w, "dx");
+	count_directions(w);
+	nftb_meta(&w->b, NFT_META_MARK, 0);
 	nftb_imm(&w->b, 1, zero, w->f->len);
 	nftb_imm(&w->b, 1 + words, zero, w->f->len);
 	nftb_imm(&w->b, 1 + 2 * words, zero, 1);
@@ -151,4 +170,41 @@ void wall_foreign_rule(struct wall *w)
 	nftb_dynset(&w->b, w->denied, NFT_DYNSET_OP_UPDATE, 0, 0);
 	nftb_log(&w->b, w->cfg->nflog_group, w->cfg->snaplen);
 	nftb_end(&w->b, "neither IP nor ARP of its own");
+	wall_drop(w, "and refused");
+}
+
+/* meta mark set <code> goto dx */
+void wall_refuse_foreign(struct wall *w)
+{
+	wall_enter(w, foreign_family(w));
+	nftb_mark_set(&w->b, wall_code(w, VW_REASON_PROTOCOL));
+	wall_go(w, NFT_GOTO, "dx");
+	nftb_end(&w->b, "neither IP nor ARP of its own");
+}
+
+static void held_name(const struct wall *w, char ret[static VW_NAME_LEN])
+{
+	snprintf(ret, VW_NAME_LEN, "h_%u", w->w->ifindex);
+}
+
+/* Every wall has it: it goes on counting, and is read, when the veth turns out to be somebody's. */
+void wall_held_chain(struct wall *w)
+{
+	char name[VW_NAME_LEN];
+
+	held_name(w, name);
+	nftb_chain(&w->b, name);
+	count_directions(w);
+	wall_drop(w, "held");
+}
+
+/* meta mark set <code> goto h_N */
+void wall_refuse_held(struct wall *w)
+{
+	char name[VW_NAME_LEN];
+
+	held_name(w, name);
+	nftb_mark_set(&w->b, wall_code(w, VW_REASON_HELD));
+	nftb_verdict(&w->b, NFT_GOTO, name);
+	nftb_end(&w->b, "nobody's yet");
 }

@@ -58,6 +58,43 @@ int vw_file_read(const char *path, size_t max, char **ret, size_t *ret_len)
 	return fd < 0 ? -errno : read_all(fd, max, ret, ret_len);
 }
 
+int vw_write_all(int fd, const void *bytes, size_t n)
+{
+	const char *p = bytes;
+
+	while (n) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -errno;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+int vw_file_write(const char *path, const char *text, size_t len)
+{
+	_cleanup_free_ char *tmp = NULL;
+	int fd, r;
+
+	if (asprintf(&tmp, "%s.new", path) < 0)
+		return -ENOMEM;
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = vw_write_all(fd, text, len);
+	if (close(fd) && !r)
+		r = -errno;
+	if (!r && rename(tmp, path))
+		r = -errno;
+	if (r)
+		(void)unlink(tmp);
+	return r;
+}
+
 /* ---- policies ---- */
 
 struct names {

@@ -438,6 +438,24 @@ int vw_history_put(struct vw_history *h, struct vw_applied *a, const struct vw_s
 	return r < 0 ? trouble(h, FOLDER, r, d) : 0;
 }
 
+void vw_history_drop(struct vw_history *h, uint64_t id)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->entries.n; i++) {
+		char name[NAME_MAX_LEN];
+
+		if (h->entries.v[i].id != id) {
+			h->entries.v[n++] = h->entries.v[i];
+			continue;
+		}
+		name_of(id, name);
+		remove_set(h, name);
+	}
+	h->entries.n = n;
+	(void)refresh(h); /* no longer than it was */
+}
+
 /* ---- state ---- */
 
 int vw_history_state(struct vw_history *h, struct vw_applied_state *ret, struct vw_diag *d)

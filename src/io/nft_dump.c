@@ -13,8 +13,7 @@
 #define SETS_MAX (1u << 20)
 #define RULES_MAX (1u << 20) /* per chain */
 
-/* One datagram of answers. 1: the last one; 0: more to come; -errno. */
-static int take_answers(const struct nlmsghdr *nlh, int left, uint32_t seq,
+int vw_nft_take_answers(const struct nlmsghdr *nlh, int left, uint32_t seq,
 			struct vw_nft_trip *trip, int *cb_ret,
 			int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg)
 {
@@ -61,7 +60,7 @@ int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump,
 		if (got < 0)
 			return -errno;
 		trip->datagrams++;
-		r = take_answers((void *)n->buf, got, seq, trip, &cb_ret, cb, arg);
+		r = vw_nft_take_answers((void *)n->buf, got, seq, trip, &cb_ret, cb, arg);
 	}
 	return r < 0 ? r : cb_ret;
 }
@@ -120,8 +119,6 @@ static int rule_cb(const struct nlmsghdr *nlh, void *arg)
 	c = chain_of(rd, rule.chain);
 	if (!c)
 		return -EAGAIN; /* of a chain that came since: the generation will tell, too */
-	if (!c->rules.n)
-		c->spec = rule.spec;
 	return vw_vec_push(&c->rules, ((struct vw_nftrule){.id = rule.id}), RULES_MAX);
 }
 

@@ -26,6 +26,10 @@ struct vw_nft_trip {
 	unsigned datagrams; /* that the answers came in */
 };
 
+/* One datagram of answers to request seq. 1: the last one; 0: more to come; -errno. */
+int vw_nft_take_answers(const struct nlmsghdr *nlh, int left, uint32_t seq,
+			struct vw_nft_trip *trip, int *cb_ret,
+			int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg);
 /* Sends one request on the reading socket and hands its answers to cb until it returns non-zero,
  * which is returned once the rest has been read away. trip is added to; it may be NULL. */
 int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump,

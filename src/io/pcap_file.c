@@ -1,110 +1,87 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sampled packets on disk: classic pcap files of raw IP packets, rotated by size, written by
- * libpcap. (pcap-ng could carry names, but libpcap cannot write it.) A file left incomplete by a
- * crash is cut after its last whole packet. */
-#include "vethwall/store.h"
+/* Sampled packets on disk: pcapng files of raw IP packets, each with a comment that names its flow,
+ * rotated by size. What a crash left incomplete is cut after the last whole block. */
 #include "vethwall/cleanup.h"
+#include "vethwall/codec.h"
+#include "vethwall/loop.h"
+#include "vethwall/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pcap/pcap.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define SNAPLEN 65535
-#define FILE_HEADER 24
-#define RECORD_HEADER 16
-#define PCAP_MAGIC 0xa1b2c3d4u /* microseconds, our byte order */
-#define LINKTYPE_RAW 101 /* what DLT_RAW is called in files */
+#define RETRY_NS 1000000000
+#define BUF_BYTES (2 * VW_PCAPNG_PACKET_MAX)
 
 struct vw_pcap_file {
-	char *name, *path;
-	int dirfd;
-	pcap_t *dead;
-	pcap_dumper_t *out; /* NULL: could not be opened yet */
-	uint64_t size; /* with what was not flushed */
-	uint64_t flushed;
+	char *name;
+	int dirfd, fd; /* fd -1: could not be opened yet */
+	uint64_t flushed; /* bytes of the file */
 	uint64_t segment_bytes;
 	unsigned segments;
 	gid_t gid;
+	uint64_t lost, waiting; /* packets: that were not kept; in buf */
+	int64_t not_before_ns; /* after a failure */
+	size_t fill;
+	uint8_t buf[BUF_BYTES];
 };
 
-static void fclosep(FILE **f)
+/* Bytes up to the end of the last whole block; 0: not a file that we can go on writing. */
+static int whole_size(int fd, uint64_t *ret)
 {
-	if (*f)
-		fclose(*f);
+	_cleanup_(vw_pcapng_done) struct vw_pcapng r = {0};
+	struct vw_pcapng_packet k;
+	int e = vw_pcapng_init(&r, fd);
+
+	if (e)
+		return e;
+	do
+		e = vw_pcapng_next(&r, &k);
+	while (e == 1);
+	*ret = r.st.raw && !r.st.swapped ? r.offset : 0;
+	/* Behind what is broken nothing would be found: what is whole stays, the rest goes. */
+	return e == -EINVAL || e == -EMSGSIZE || e == -EMEDIUMTYPE ? 0 : e;
 }
 
-/* Bytes up to the end of the last whole packet; 0: not a file that we can go on writing. */
-static uint64_t whole_size(int dirfd, const char *name)
+/* Opens for appending at a place where a packet may begin. -EBADMSG: it is none of ours. */
+static int open_file(struct vw_pcap_file *p)
 {
-	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	_cleanup_(fclosep) FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
-	struct pcap_file_header h;
-	uint32_t rec[4];
+	int r, fd = openat(p->dirfd, p->name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			   0640);
 	struct stat st;
-	uint64_t at = FILE_HEADER;
-
-	if (!f) {
-		if (fd >= 0)
-			close(fd);
-		return 0;
-	}
-	if (fstat(fd, &st) || fread(&h, FILE_HEADER, 1, f) != 1 || h.magic != PCAP_MAGIC ||
-	    h.linktype != LINKTYPE_RAW)
-		return 0;
-	while (fread(rec, RECORD_HEADER, 1, f) == 1) {
-		uint64_t next = at + RECORD_HEADER + rec[2];
-
-		if (rec[2] > SNAPLEN || next > (uint64_t)st.st_size ||
-		    fseeko(f, (off_t)next, SEEK_SET))
-			break;
-		at = next;
-	}
-	return at;
-}
-
-static int cut_file(const struct vw_pcap_file *p, uint64_t size)
-{
-	return truncate(p->path, (off_t)size) ? -errno : 0;
-}
-
-/* Opens for appending at a place where a packet may begin. */
-static int open_out(struct vw_pcap_file *p)
-{
-	int fd = openat(p->dirfd, p->name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-	struct stat st;
-	uint64_t whole;
+	uint64_t whole = 0;
 
 	if (fd < 0)
 		return -errno;
 	(void)!fchmod(fd, 0640);
 	if (p->gid != (gid_t)-1)
 		(void)!fchown(fd, (uid_t)-1, p->gid);
-	if (fstat(fd, &st)) {
+	r = fstat(fd, &st) ? -errno : 0;
+	if (!r && st.st_size)
+		r = whole_size(fd, &whole);
+	if (!r && st.st_size && !whole)
+		r = -EBADMSG;
+	if (!r && whole < (uint64_t)st.st_size && ftruncate(fd, (off_t)whole))
+		r = -errno;
+	if (r) {
 		close(fd);
-		return -EIO;
+		return r;
 	}
-	close(fd);
-	whole = st.st_size ? whole_size(p->dirfd, p->name) : 0;
-	if (st.st_size && !whole) {
-		(void)vw_rotate(p->dirfd, p->name, p->segments);
-		return -EAGAIN;
-	}
-	if (whole < (uint64_t)st.st_size && cut_file(p, whole))
-		return -EIO;
-	p->out = pcap_dump_open_append(p->dead, p->path);
-	if (!p->out)
-		return -EIO;
-	p->size = p->flushed = whole ? whole : FILE_HEADER;
+	p->fd = fd;
+	p->flushed = whole;
+	p->fill = whole ? 0 : vw_pcapng_head(p->buf);
 	return 0;
 }
 
 static int open_or_next(struct vw_pcap_file *p)
 {
-	int r = open_out(p);
+	int r = open_file(p);
 
-	return r == -EAGAIN ? open_out(p) : r;
+	if (r != -EBADMSG)
+		return r;
+	(void)vw_rotate(p->dirfd, p->name, p->segments);
+	return open_file(p);
 }
 
 int vw_pcap_file_open(const struct vw_store_options *o, struct vw_pcap_file **ret,
@@ -115,6 +92,7 @@ int vw_pcap_file_open(const struct vw_store_options *o, struct vw_pcap_file **re
 
 	if (!p)
 		return -ENOMEM;
+	p->fd = -1;
 	p->segment_bytes = o->segment_bytes;
 	p->segments = o->segments > VW_SEGMENTS_MAX ? VW_SEGMENTS_MAX : o->segments;
 	p->gid = o->gid;
@@ -122,18 +100,30 @@ int vw_pcap_file_open(const struct vw_store_options *o, struct vw_pcap_file **re
 	if (p->dirfd < 0)
 		return p->dirfd;
 	p->name = strdup(o->name);
-	if (!p->name || asprintf(&p->path, "%s/%s", o->dir, o->name) < 0)
+	if (!p->name)
 		return -ENOMEM;
-	p->dead = pcap_open_dead(DLT_RAW, SNAPLEN);
-	if (!p->dead)
-		return -ENOMEM;
-	r = open_or_next(
-		p); /* tried again at each packet: enforcement does not wait for evidence */
+	/* Tried again at each packet: enforcement does not wait for evidence. */
+	r = open_or_next(p);
 	if (r)
-		vw_diag_add(d, VW_WARNING, NULL, NULL, "cannot write %s: %s", p->path,
+		vw_diag_add(d, VW_WARNING, NULL, NULL, "cannot write %s/%s: %s", o->dir, o->name,
 			    strerror(-r));
 	*ret = TAKE_PTR(p);
 	return 0;
+}
+
+static void close_file(struct vw_pcap_file *p)
+{
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+	p->lost += p->waiting;
+	p->fill = p->waiting = 0;
+}
+
+static int failed(struct vw_pcap_file *p, int r)
+{
+	p->not_before_ns = vw_now_ns() + RETRY_NS;
+	return r;
 }
 
 void vw_pcap_file_free(struct vw_pcap_file **pp)
@@ -142,17 +132,11 @@ void vw_pcap_file_free(struct vw_pcap_file **pp)
 
 	if (!p)
 		return;
-	if (p->out) {
-		(void)vw_pcap_file_flush(p);
-		if (p->out)
-			pcap_dump_close(p->out);
-	}
-	if (p->dead)
-		pcap_close(p->dead);
+	(void)vw_pcap_file_flush(p);
+	close_file(p);
 	if (p->dirfd >= 0)
 		close(p->dirfd);
 	free(p->name);
-	free(p->path);
 	free(p);
 	*pp = NULL;
 }
@@ -163,49 +147,66 @@ static int rotate(struct vw_pcap_file *p)
 
 	if (r)
 		return r;
-	pcap_dump_close(p->out);
-	p->out = NULL;
+	close_file(p);
 	(void)vw_rotate(p->dirfd, p->name, p->segments);
 	return open_or_next(p);
 }
 
-int vw_pcap_file_write(struct vw_pcap_file *p, int64_t time_us, const uint8_t *data, size_t caplen,
-		       size_t len)
+/* Makes sure that there is a file with room for the packet. */
+static int prepare(struct vw_pcap_file *p, const struct vw_pcapng_packet *k)
 {
-	struct pcap_pkthdr h = {
-		.ts = {.tv_sec = time_us / 1000000, .tv_usec = time_us % 1000000},
-		.caplen = (uint32_t)(caplen > SNAPLEN ? SNAPLEN : caplen),
-		.len = (uint32_t)(len > UINT32_MAX ? UINT32_MAX : len),
-	};
-	uint64_t need = RECORD_HEADER + h.caplen;
+	uint64_t size = p->flushed + p->fill;
+	size_t need = k->caplen + k->comment.n + 64;
+	struct stat st;
 	int r = 0;
 
-	if (!p->out)
+	if (p->not_before_ns && vw_now_ns() < p->not_before_ns)
+		return -EAGAIN;
+	p->not_before_ns = 0;
+	if (p->fd >= 0 && !p->fill && (fstat(p->fd, &st) || !st.st_nlink))
+		close_file(p); /* somebody removed it */
+	if (p->fd < 0)
 		r = open_or_next(p);
-	else if (p->size + need > p->segment_bytes && p->size > FILE_HEADER)
+	else if (size + need > p->segment_bytes && size > VW_PCAPNG_HEAD_MAX)
 		r = rotate(p);
-	if (r)
+	if (!r && p->fill + VW_PCAPNG_PACKET_MAX > sizeof(p->buf))
+		r = vw_pcap_file_flush(p);
+	return r ? failed(p, r) : 0;
+}
+
+int vw_pcap_file_write(struct vw_pcap_file *p, const struct vw_pcapng_packet *k)
+{
+	int r = prepare(p, k);
+
+	if (r) {
+		p->lost++;
 		return r;
-	pcap_dump((u_char *)p->out, &h, data);
-	p->size += need;
+	}
+	p->fill += vw_pcapng_packet(k, p->buf + p->fill);
+	p->waiting++;
 	return 0;
+}
+
+uint64_t vw_pcap_file_lost(const struct vw_pcap_file *p)
+{
+	return p->lost;
 }
 
 int vw_pcap_file_flush(struct vw_pcap_file *p)
 {
 	int r;
 
-	if (!p->out || p->size == p->flushed)
+	if (p->fd < 0 || !p->fill)
 		return 0;
-	if (!pcap_dump_flush(p->out) && !ferror(pcap_dump_file(p->out))) {
-		p->flushed = p->size;
+	r = vw_write_all(p->fd, p->buf, p->fill);
+	if (!r) {
+		p->flushed += p->fill;
+		p->fill = p->waiting = 0;
 		return 0;
 	}
-	r = errno ? -errno : -EIO;
 	/* A full disk: what was begun goes, what was whole stays; opened again at the next packet.
 	 */
-	pcap_dump_close(p->out);
-	p->out = NULL;
-	(void)cut_file(p, p->flushed);
-	return r;
+	(void)!ftruncate(p->fd, (off_t)p->flushed);
+	close_file(p);
+	return failed(p, r);
 }

@@ -145,7 +145,7 @@ int vw_sandbox_enter(const struct vw_sandbox *s, struct vw_sandbox_state *ret, s
 		r = capabilities();
 	state.capabilities = !r;
 	if (!r)
-		r = vw_syscalls_filter();
+		r = vw_syscalls_filter(s->network);
 	state.seccomp = !r;
 	if (r < 0) {
 		vw_error(d, NULL, "sandbox: %s (`sandbox: false` runs without it)", strerror(-r));

@@ -147,6 +147,7 @@ int vw_lines_next(struct vw_lines *l, const char **ret_line, size_t *ret_n)
 
 		if (nl && l->skipping) {
 			l->skipping = false;
+			l->offset += (size_t)(nl + 1 - from);
 			l->start = (size_t)(nl + 1 - l->buf);
 			l->number++;
 			return -EMSGSIZE;
@@ -154,6 +155,7 @@ int vw_lines_next(struct vw_lines *l, const char **ret_line, size_t *ret_n)
 		if (nl) {
 			*ret_line = from;
 			*ret_n = (size_t)(nl - from);
+			l->offset += *ret_n + 1;
 			l->start = (size_t)(nl + 1 - l->buf);
 			l->number++;
 			return 1;
@@ -162,6 +164,7 @@ int vw_lines_next(struct vw_lines *l, const char **ret_line, size_t *ret_n)
 		r = refill(l);
 		if (r == -EMSGSIZE) {
 			l->skipping = true;
+			l->offset += l->fill;
 			l->start = l->fill = seen = 0;
 		} else if (r <= 0) {
 			return r;

@@ -31,8 +31,12 @@ static void tell(struct vw_static *s, struct vw_world *w)
 	vw_vec_foreach (k, &w->workloads) {
 		struct vw_workload copy;
 
-		if (!vw_workload_copy(k, &copy))
-			s->sink.put(s->sink.arg, &copy, 0);
+		if (vw_workload_copy(k, &copy))
+			continue;
+		/* A world that was saved elsewhere has the numbers of that place. */
+		vw_vec_foreach (i, &copy.ifaces)
+			i->ifindex = 0;
+		s->sink.put(s->sink.arg, &copy, 0);
 	}
 	s->sink.synced(s->sink.arg);
 	s->sink.state(s->sink.arg, true, s->path);

@@ -163,7 +163,8 @@ static const char *const calls[] = {
 static const char *const sanitizers[] = {"clone", "ptrace", "wait4", "prctl", "process_vm_readv"};
 #endif
 
-static const int families[] = {AF_UNIX, AF_NETLINK};
+/* The first two always. */
+static const int families[] = {AF_UNIX, AF_NETLINK, AF_INET, AF_INET6};
 
 static int add(scmp_filter_ctx ctx, const char *name)
 {
@@ -191,11 +192,12 @@ static int add_mappings(scmp_filter_ctx ctx)
 	return r;
 }
 
-static int add_sockets(scmp_filter_ctx ctx)
+static int add_sockets(scmp_filter_ctx ctx, bool network)
 {
+	size_t n = network ? VW_ARRAY_SIZE(families) : 2;
 	int r = 0;
 
-	for (size_t i = 0; i < VW_ARRAY_SIZE(families) && !r; i++) {
+	for (size_t i = 0; i < n && !r; i++) {
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
 		if (!r && families[i] == AF_UNIX)
@@ -211,7 +213,7 @@ static void release(scmp_filter_ctx *ctx)
 		seccomp_release(*ctx);
 }
 
-int vw_syscalls_filter(void)
+int vw_syscalls_filter(bool network)
 {
 	_cleanup_(release) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = ctx ? 0 : -ENOMEM;
@@ -225,6 +227,6 @@ int vw_syscalls_filter(void)
 	if (!r)
 		r = add_mappings(ctx);
 	if (!r)
-		r = add_sockets(ctx);
+		r = add_sockets(ctx, network);
 	return r ? r : seccomp_load(ctx);
 }

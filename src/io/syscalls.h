@@ -2,7 +2,10 @@
 #ifndef VW_IO_SYSCALLS_H
 #define VW_IO_SYSCALLS_H
 
-/* From now on other system calls than those of the list fail with EPERM: 0 or -errno. */
-int vw_syscalls_filter(void);
+#include <stdbool.h>
+
+/* From now on other system calls than those of the list fail with EPERM: 0 or -errno. network:
+ * sockets to the internet as well. */
+int vw_syscalls_filter(bool network);
 
 #endif

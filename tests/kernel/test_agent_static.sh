@@ -81,17 +81,17 @@ held_cut()
 
 t "the agent says what is missing when there are no policies" eval \
 	'! ns node "$VETHWALL" run --runtime "static:$LAB/world.yaml" --policies "$LAB/none" \
-		--run-dir "$LAB/x" --log-dir "$LAB/x" 2>"$LAB/err" && grep -q "create it" "$LAB/err"'
+		--run-dir "$LAB/x" --state-dir "$LAB/x" --log-dir "$LAB/x" 2>"$LAB/err" && grep -q "create it" "$LAB/err"'
 mkdir "$LAB/bad"
 printf 'kind: Nonsense\n' >"$LAB/bad/x.yaml"
 t "a broken policy is located, exit 2, and nothing is enforced" eval \
 	'ns node "$VETHWALL" run --runtime "static:$LAB/world.yaml" --policies "$LAB/bad" \
-		--run-dir "$LAB/x" --log-dir "$LAB/x" 2>"$LAB/err"; [ $? -eq 2 ] &&
+		--run-dir "$LAB/x" --state-dir "$LAB/x" --log-dir "$LAB/x" 2>"$LAB/err"; [ $? -eq 2 ] &&
 	grep -q "bad/x.yaml:1:" "$LAB/err" && ! table 2>/dev/null'
 t "without CAP_NET_ADMIN it says so" eval \
 	'! ns node setpriv --bounding-set -net_admin --inh-caps -net_admin "$VETHWALL" run \
 		--runtime "static:$LAB/world.yaml" --policies "$P" --run-dir "$LAB/x" \
-		--log-dir "$LAB/x" 2>"$LAB/err" && grep -q "CAP_NET_ADMIN is missing" "$LAB/err"'
+		--state-dir "$LAB/x" --log-dir "$LAB/x" 2>"$LAB/err" && grep -q "CAP_NET_ADMIN is missing" "$LAB/err"'
 
 t "the agent becomes ready" start
 t "status is healthy" vw a status
@@ -113,11 +113,11 @@ t "replies pass" allowed db udp/53 10.77.0.10
 
 t "a second agent in this namespace refuses" eval \
 	'mkdir -p "$LAB/b"; ns node "$VETHWALL" run --runtime "static:$LAB/world.yaml" --policies "$P" \
-		--run-dir "$LAB/b" --log-dir "$LAB/b" 2>"$LAB/err"; [ $? -eq 2 ] &&
+		--run-dir "$LAB/b" --state-dir "$LAB/b" --log-dir "$LAB/b" 2>"$LAB/err"; [ $? -eq 2 ] &&
 	grep -q "another" "$LAB/err"'
 t "a second agent with this folder as well" eval \
 	'ns node "$VETHWALL" run --runtime "static:$LAB/world.yaml" --policies "$P" \
-		--run-dir "$LAB/a/run" --log-dir "$LAB/b" 2>"$LAB/err"; [ $? -eq 2 ] &&
+		--run-dir "$LAB/a/run" --state-dir "$LAB/b" --log-dir "$LAB/b" 2>"$LAB/err"; [ $? -eq 2 ] &&
 	grep -q "another" "$LAB/err"'
 
 # Reload.
@@ -207,7 +207,7 @@ ask()
 t "nonsense gets an error" eval 'ask "{]" | jq -e ".ok == false"'
 t "and so does an unknown command" eval 'ask "{\"cmd\":\"dance\"}" | jq -e ".error | test(\"no such\")"'
 t "a line without end is cut off" eval \
-	'head -c 200000 /dev/zero | tr "\0" x | timeout 20 python3 -c "
+	'head -c 42000000 /dev/zero | tr "\0" x | timeout 20 python3 -c "
 import socket, sys
 s = socket.socket(socket.AF_UNIX); s.connect(\"$LAB/a/run/control.sock\")
 try: s.sendall(sys.stdin.buffer.read())

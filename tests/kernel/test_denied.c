@@ -21,6 +21,7 @@
 #include "vethwall/cleanup.h"
 #include "vethwall/denied.h"
 #include "vethwall/flow.h"
+#include "vethwall/note.h"
 #include "vethwall/store.h"
 
 #define HOST4 "10.9.0.1"
@@ -125,13 +126,14 @@ static void make_wall(unsigned size)
 			"inet_service; size %u; "
 			"flags dynamic,timeout; timeout 10m; counter; limit rate 1/second burst 1 "
 			"packets; }\n"
-			"chain dc%d_%u { counter\n"
+			"chain dc%d_%u { meta mark & 0x%x != 0 counter\nmeta mark & 0x%x == 0 "
+			"counter\n"
 			"update @d%d_%u { meta mark . %s saddr . %s daddr . meta l4proto . th "
 			"sport . th dport } "
 			"log group %d snaplen 128\n}\n"
 			"chain di%d_%u { jump dc%d_%u\n drop\n}\n",
-			v, ifindex, t, t, size, v, ifindex, v, ifindex, ip, ip, GROUP, v, ifindex,
-			v, ifindex);
+			v, ifindex, t, t, size, v, ifindex, VW_CODE_EGRESS, VW_CODE_EGRESS, v,
+			ifindex, ip, ip, GROUP, v, ifindex, v, ifindex);
 	}
 	for (int sent = 0; sent < 2; sent++)
 		fprintf(f,
@@ -369,7 +371,8 @@ static void load(struct agent *a, const struct load *l)
 
 struct sums {
 	uint64_t packets[2][2], bytes[2][2]; /* by egress and IPv6 */
-	uint64_t overflow, records;
+	uint64_t overflow, records, over[2]; /* by egress */
+	uint64_t notes[VW_NOTE_GAP + 1];
 	struct vw_flow first;
 	char text[VW_FLOW_LINE_MAX];
 };
@@ -391,6 +394,10 @@ static void read_log(void)
 		while (vw_lines_next(&l, &line, &n) == 1) {
 			struct vw_flow f;
 
+			if (vw_note_kind(line, n)) {
+				sums.notes[vw_note_kind(line, n)]++;
+				continue;
+			}
 			assert_int_equal(vw_flow_json_parse(line, n, buf, &f), 0);
 			if (!sums.records++) {
 				memcpy(sums.text, line, n);
@@ -399,6 +406,8 @@ static void read_log(void)
 			}
 			if (f.event == VW_FLOW_OVERFLOW) {
 				sums.overflow += f.packets;
+				sums.over[f.egress] += f.packets;
+				assert_true(f.ip_v == 4 || f.ip_v == 6);
 				continue;
 			}
 			assert_true(f.first_us <= f.last_us && f.last_us <= f.time_us);
@@ -487,7 +496,11 @@ static void first_record(void **state)
 	assert_true(f->community_id.n == 30);
 	assert_true(f->first_us >= before - 10000 && f->time_us <= vw_wall_ns() / 1000);
 	stop_agent(&ag);
-	run("tcpdump -n -r %s/denied.pcap 2>/dev/null | grep -q '" CONT4 ".40000 > " HOST4 ".53: '",
+	run("tshark -r %s/denied.pcapng -T fields -e frame.comment 2>/dev/null | grep -q "
+	    "'workload=shop/api-1 service=api direction=egress .*policy=default rule=default'",
+	    dir);
+	run("tcpdump -n -r %s/denied.pcapng 2>/dev/null | grep -q '" CONT4 ".40000 > " HOST4
+	    ".53: '",
 	    dir);
 }
 

@@ -142,8 +142,6 @@ static void assert_in_kernel(struct vw_nft *n, const struct vw_ruleset *want)
 		assert_int_equal(k->ifindex, w->ifindex);
 		assert_string_equal(k->dev, w->dev);
 		assert_int_equal(k->rules.n, w->rules.n);
-		if (w->rules.n)
-			assert_int_equal(k->spec, w->spec);
 		for (size_t j = 0; j < w->rules.n; j++)
 			assert_int_equal(k->rules.v[j].id, w->rules.v[j].id);
 	}
@@ -657,11 +655,8 @@ static void random_ruleset(struct vw_ruleset *r)
 		else
 			c = r_base(r, name, dice(4) ? NF_NETDEV_INGRESS : NF_NETDEV_EGRESS,
 				   dice(2) ? "vethA" : "vethB", dice(3) ? 7 : dice(3));
-		c->spec = dice(3);
 		for (unsigned n = dice(4); n-- > 0;) /* jumps go to earlier ones: no loops */
 			random_rule(r, c, c->base ? 0 : r->chains.n - 1);
-		if (!c->rules.n)
-			c->spec = 0;
 	}
 	if (dice(2))
 		vw_ruleset_sort(r);

@@ -447,6 +447,101 @@ static enum outcome cmd_serve(char **argv)
 	return PASSED;
 }
 
+#define FLOWS_MAX 200
+#define NUMBERS_MAX (1u << 24)
+#define UNANSWERED_MAX 64 /* of all flows: well below what one socket's buffer takes */
+
+/* Datagrams with numbers, and which of them came back. */
+struct steady {
+	struct pollfd fds[FLOWS_MAX];
+	nfds_t n;
+	uint8_t *seen; /* a bit each */
+	unsigned long sent, back, given_up;
+	int64_t sent_ms, heard_ms; /* when one went and one came back last */
+};
+
+static void steady_hear(struct steady *s, int wait_ms)
+{
+	if (poll(s->fds, s->n, wait_ms) <= 0)
+		return;
+	for (nfds_t i = 0; i < s->n; i++) {
+		uint32_t number;
+
+		while (s->fds[i].revents &&
+		       recv(s->fds[i].fd, &number, sizeof(number), MSG_DONTWAIT) == 4) {
+			if (number >= s->sent || (s->seen[number / 8] & 1 << number % 8))
+				continue;
+			s->seen[number / 8] |= (uint8_t)(1 << number % 8);
+			s->back++;
+			s->heard_ms = now_ms();
+		}
+	}
+}
+
+/* Sends the next on the next flow, unless too many are on their way: a machine that pauses is not a
+ * wall that drops. */
+static void steady_send(struct steady *s)
+{
+	uint32_t number = (uint32_t)s->sent;
+
+	if (s->sent - s->back - s->given_up >= UNANSWERED_MAX) {
+		if (now_ms() - s->heard_ms > timeout_ms)
+			s->given_up = s->sent - s->back;
+		return;
+	}
+	if (s->sent < NUMBERS_MAX && now_ms() != s->sent_ms) {
+		s->sent_ms = now_ms();
+		(void)send(s->fds[s->sent % s->n].fd, &number, sizeof(number), 0);
+		s->sent++;
+	}
+}
+
+static bool steady_open(struct steady *s, char **argv)
+{
+	union sa to;
+	socklen_t len;
+
+	if (!parse(argv[0], argv[1], &to, &len))
+		return false;
+	for (int n = atoi(argv[2]); n > 0 && s->n < FLOWS_MAX; n--) {
+		int fd = open_towards(&to, SOCK_DGRAM, 0);
+
+		if (fd < 0 || connect(fd, &to.any, len) < 0)
+			return false;
+		s->fds[s->n++] = (struct pollfd){.fd = fd, .events = POLLIN};
+	}
+	s->seen = calloc(NUMBERS_MAX / 8, 1);
+	return s->seen && s->n;
+}
+
+/* So many flows of datagrams to an echo server, a thousand datagrams a second together, until
+ * SIGTERM; "flowing" when each has had answers, and at the end how many never came back. */
+static enum outcome cmd_steady(char **argv)
+{
+	static struct steady s;
+	bool told = false;
+	int64_t end;
+
+	if (!steady_open(&s, argv))
+		return TROUBLE;
+	s.heard_ms = now_ms();
+	while (!stop) {
+		steady_send(&s);
+		steady_hear(&s, 1);
+		if (!told && s.back >= 2 * s.n && s.back == s.sent) {
+			puts("flowing");
+			told = true;
+		}
+		if (tell)
+			printf("sent %lu back %lu\n", s.sent, s.back);
+		tell = 0;
+	}
+	for (end = now_ms() + timeout_ms; s.back < s.sent && now_ms() < end;)
+		steady_hear(&s, 10);
+	printf("sent %lu lost %lu\n", s.sent, s.sent - s.back);
+	return PASSED;
+}
+
 static const struct command {
 	const char *name;
 	int min_args;
@@ -459,6 +554,7 @@ static const struct command {
 	{"ping", 1, false, cmd_ping, "ADDR              send -n echo requests, and want a reply"},
 	{"hold", 2, false, cmd_hold, "ADDR PORT         keep a connection busy until it breaks"},
 	{"flood", 3, true, cmd_flood, "ADDR PORT MS     send datagrams as fast as possible"},
+	{"steady", 3, true, cmd_steady, "ADDR PORT FLOWS  numbered datagrams; tells what was lost"},
 	{"count", 1, true, cmd_count, "PORT             count datagrams; SIGUSR1 prints"},
 	{"serve", 1, true, cmd_serve, "tcp:PORT udp:PORT...   echo"},
 };

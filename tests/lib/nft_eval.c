@@ -355,6 +355,9 @@ static int expr_run(struct run *r, const struct vw_expr *x)
 		return cmp(r, x);
 	case VW_E_BITWISE:
 		return bitwise(r, x);
+	case VW_E_BYTEORDER:
+		r->reg[x->dreg] = htonl(r->reg[x->reg]);
+		return CONTINUE;
 	case VW_E_LOOKUP:
 		return lookup(r, x);
 	case VW_E_DYNSET:

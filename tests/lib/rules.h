@@ -243,7 +243,6 @@ R void r_everything(struct vw_ruleset *r, const char *dev, unsigned ifindex)
 	R_RULE(c, "not ours", E_PAYLOAD(NFT_PAYLOAD_NETWORK_HEADER, 8, 16, 0), E_NOT_IN(0, "net6"),
 	       E_VERDICT(NF_DROP));
 	c = r_base(r, "wall_in", NF_NETDEV_INGRESS, dev, ifindex);
-	c->spec = 0x1122334455667788;
 	R_RULE(c, "source MAC", E_PAYLOAD(NFT_PAYLOAD_LL_HEADER, 6, 6, 0),
 	       E_CMP(0, NFT_CMP_NEQ, 6, 2, 0x42, 0xac, 0x11, 0, 2), E_COUNTER, E_VERDICT(NF_DROP));
 	R_RULE(c, "IPv4", E_META(NFT_META_PROTOCOL, 0), E_CMP(0, NFT_CMP_EQ, 2, 8, 0),

@@ -16,7 +16,7 @@ licensed()
 	while read -r f; do
 		head -n 2 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0-or-later' ||
 			{ echo "$f: no SPDX line"; bad=1; }
-	done < <(files '*.c' '*.h' '*.sh' '*.py' Makefile .ci/run tests/run-one 'contrib/*.bash')
+	done < <(files '*.c' '*.h' '*.css' '*.js' '*.sh' '*.py' Makefile .ci/run tests/run-one 'contrib/*.bash')
 	return "$bad"
 }
 

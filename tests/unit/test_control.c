@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -206,19 +207,83 @@ static void test_socket(void **state)
 	turn(s);
 }
 
+/* Sends all of it, the agent reading meanwhile; what the agent no longer takes is left. */
+static void send_long(struct server *s, int fd, const char *text, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = send(fd, text + done, len - done, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EAGAIN)
+			return;
+		if (n > 0)
+			done += (size_t)n;
+		vw_timer_arm(s->timer, 1);
+		assert_int_equal(vw_loop_run(s->loop), 0);
+	}
+}
+
+/* This test is root, or nobody is. */
+static size_t line_max(void)
+{
+	return getuid() ? VW_CONTROL_LINE_MAX : VW_CONTROL_ROOT_LINE_MAX;
+}
+
 static void test_long_line(void **state)
 {
-	static char line[VW_CONTROL_LINE_MAX + 100];
+	size_t len = line_max() + 100;
+	char *line = malloc(len), buf[1024];
+	struct server *s = *state;
+	int fd = client(s);
+
+	assert_non_null(line);
+	memset(line, 'x', len);
+	send_long(s, fd, line, len);
+	turn(s);
+	assert_true(receive(fd, buf, sizeof(buf)) > 0);
+	assert_non_null(strstr(buf, "longer than"));
+	close(fd);
+	free(line);
+}
+
+/* A request as long as may be is answered, and the next one on the same connection too. */
+static void test_longest(void **state)
+{
+	static const char head[] = "{\"cmd\":\"show\",\"y\":\"", tail[] = "\"}\n{\"cmd\":7}\n";
+	size_t len = line_max();
+	char *line = malloc(len), buf[1024];
+	struct server *s = *state;
+	int fd = client(s);
+
+	assert_non_null(line);
+	memset(line, 'x', len);
+	memcpy(line, head, sizeof(head) - 1);
+	memcpy(line + len - (sizeof(tail) - 1), tail, sizeof(tail) - 1);
+	send_long(s, fd, line, len);
+	turn(s);
+	turn(s);
+	assert_true(receive(fd, buf, sizeof(buf)) > 0);
+	assert_non_null(strstr(buf, "\"arg\":\"arg\""));
+	assert_non_null(strstr(buf, "no \\\"cmd\\\""));
+	close(fd);
+	turn(s);
+	free(line);
+}
+
+static void test_half(void **state)
+{
 	struct server *s = *state;
 	char buf[1024];
 	int fd = client(s);
 
-	memset(line, 'x', sizeof(line));
-	assert_true(send(fd, line, sizeof(line), MSG_NOSIGNAL) > 0);
+	assert_int_equal(send(fd, "{\"cmd\":\"show\"", 13, 0), 13);
 	turn(s);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	turn(s);
 	assert_true(receive(fd, buf, sizeof(buf)) > 0);
-	assert_non_null(strstr(buf, "longer than"));
+	assert_non_null(strstr(buf, "has no end"));
+	assert_int_equal(receive(fd, buf, sizeof(buf)), 0);
 	close(fd);
 }
 
@@ -259,6 +324,8 @@ int main(void)
 		cmocka_unit_test(test_diagnostics),
 		cmocka_unit_test_setup_teardown(test_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_longest, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_half, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_clients, setup, teardown),
 	};
 

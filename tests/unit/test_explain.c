@@ -116,6 +116,24 @@ static void verdicts(void **state)
 	done(&f);
 }
 
+/* Of a set that only watches nothing is refused, by the node's default neither. */
+static void watched(void **state)
+{
+	struct fixture f;
+	struct vw_answer a;
+
+	(void)state;
+	init(&f, policy_text);
+	vw_explainer_free(&f.e);
+	vw_policyset_audit(&f.set);
+	assert_int_equal(vw_explainer_new(&f.set, &f.world, true, &f.e), 0);
+	a = ask(&f, "shop/web", "shop/db-1", "tcp/80", 0);
+	assert_true(a.verdict.allow && a.verdict.ingress.audited && a.verdict.egress.audited);
+	a = ask(&f, "shop/web", "blog/web", "tcp/80", 0);
+	assert_true(a.verdict.allow && a.verdict.ingress.audited);
+	done(&f);
+}
+
 static void interfaces(void **state)
 {
 	struct fixture f;
@@ -371,17 +389,12 @@ static void expectations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verdicts),
-		cmocka_unit_test(interfaces),
-		cmocka_unit_test(names),
-		cmocka_unit_test(published),
-		cmocka_unit_test(as_the_plain_verdict),
-		cmocka_unit_test(peer_texts),
-		cmocka_unit_test(lint_matches),
-		cmocka_unit_test(lint_covered),
-		cmocka_unit_test(lint_guardrail),
-		cmocka_unit_test(lint_dns),
-		cmocka_unit_test(expectations),
+		cmocka_unit_test(verdicts),	cmocka_unit_test(watched),
+		cmocka_unit_test(interfaces),	cmocka_unit_test(names),
+		cmocka_unit_test(published),	cmocka_unit_test(as_the_plain_verdict),
+		cmocka_unit_test(peer_texts),	cmocka_unit_test(lint_matches),
+		cmocka_unit_test(lint_covered), cmocka_unit_test(lint_guardrail),
+		cmocka_unit_test(lint_dns),	cmocka_unit_test(expectations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

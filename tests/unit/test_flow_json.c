@@ -148,7 +148,14 @@ static void kinds(void **state)
 	round_trip(&f);
 	f = (struct vw_flow){.event = VW_FLOW_OVERFLOW, .packets = 4, .ifindex = 3};
 	round_trip(&f);
-	assert_null(strstr(line, "direction"));
+	assert_null(strstr(line, "src_ip"));
+	assert_non_null(strstr(line, "\"direction\":\"ingress\""));
+	f = (struct vw_flow){.event = VW_FLOW_HELD,
+			     .egress = true,
+			     .packets = 4,
+			     .ip_v = 6,
+			     .peer_name = vw_str_of("x.example")};
+	round_trip(&f);
 }
 
 /* Names are an attacker's: nothing in the line may move a cursor, and no size may break it. */
@@ -200,7 +207,7 @@ static void accepted(void **state)
 	static const char *const good[] = {
 		HEAD REST,
 		HEAD "\"new\":{\"a\":[1,\"]}\",{}],\"b\":null},\"x\":true,\"y\":-1.5e3," REST,
-		" { \"packets\" : 7 , \"dest_port\" : 80, \"workload\" : "
+		" { \"bytes\" : 7 , \"dest_port\" : 80, \"workload\" : "
 		"\"\\u00e9\\ud83d\\udc33\\/\", \"timestamp\":"
 		"\"2026-11-22T22:41:49Z\",\"event_type\":\"audited\", " REST " ",
 	};

@@ -121,8 +121,6 @@ static void take(struct back *b, const struct nlmsghdr *nlh, struct vw_set *into
 		vw_vec_foreach (k, &b->rules.chains) {
 			if (strcmp(k->name, rule.chain))
 				continue;
-			if (!k->rules.n)
-				k->spec = rule.spec;
 			vw_vec_push(&k->rules, ((struct vw_nftrule){.id = rule.id}), 100000);
 		}
 	}

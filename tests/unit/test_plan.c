@@ -66,15 +66,7 @@ static void m_add_rule(struct model *m, const struct vw_op_ir *op)
 		assert_true(!is_jump(e) || (to && !to->base));
 		assert_int_equal(vw_vec_push(&copy.exprs, *e, VW_EXPRS_MAX), 0);
 	}
-	if (!c->rules.n)
-		c->spec = op->chain->spec;
 	assert_int_equal(vw_vec_push(&c->rules, copy, 1000), 0);
-}
-
-static void m_flush(struct vw_chain *c)
-{
-	vw_chain_done(c);
-	c->spec = 0;
 }
 
 static void m_elems(struct model *m, const struct vw_op_ir *op)
@@ -131,18 +123,17 @@ static void m_apply(struct model *m, const struct vw_op_ir *op)
 		assert_null(c);
 		chain = *op->chain;
 		memset(&chain.rules, 0, sizeof(chain.rules));
-		chain.spec = 0;
 		assert_int_equal(vw_vec_push(&m->chains, chain, 1000), 0);
 		break;
 	case VW_OP_DEL_CHAIN:
 		assert_non_null(c);
-		m_flush(c);
+		vw_chain_done(c);
 		assert_false(referenced(m, name, false));
 		*c = m->chains.v[--m->chains.n];
 		break;
 	case VW_OP_FLUSH_CHAIN:
 		assert_non_null(c);
-		m_flush(c);
+		vw_chain_done(c);
 		break;
 	case VW_OP_ADD_RULE:
 		m_add_rule(m, op);
@@ -174,7 +165,6 @@ static void assert_state(struct model *m, const struct vw_ruleset *want)
 		assert_string_equal(c->dev, w->dev);
 		assert_int_equal(c->rules.n, w->rules.n);
 		assert_true(vw_chain_hash(c) == vw_chain_hash(w));
-		assert_true(!w->rules.n || c->spec == w->spec);
 	}
 }
 
@@ -223,7 +213,6 @@ static void random_ruleset(struct vw_ruleset *r)
 			continue;
 		snprintf(name, sizeof(name), "chain_%u", i);
 		c = i < 5 + dice(2) ? r_chain(r, name) : r_base(r, name, dice(2), "veth1", dice(2));
-		c->spec = dice(2);
 		for (unsigned n = dice(4); n-- > 0;) {
 			struct vw_expr e = E_COUNTER;
 
@@ -301,14 +290,6 @@ static void test_small(void **state)
 	assert_int_equal(ops.list.v[0].type, VW_OP_ADD_ELEMS);
 	assert_int_equal(ops.list.v[0].first, 100);
 	assert_int_equal(ops.list.v[0].count, 1);
-	vw_vec_done(&ops.list);
-	/* The spec alone: the rules are written again, for it travels with them. */
-	want.chains.v[0].spec = 5;
-	assert_int_equal(vw_plan(&want, &want, &ops), 0);
-	assert_int_equal(ops.list.n, 0);
-	assert_int_equal(vw_plan(&have, &want, &ops), 0);
-	assert_int_equal(ops.list.n, 3);
-	assert_int_equal(ops.list.v[0].type, VW_OP_FLUSH_CHAIN);
 	vw_vec_done(&ops.list);
 	vw_ruleset_done(&have);
 	vw_ruleset_done(&want);

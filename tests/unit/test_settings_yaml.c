@@ -21,7 +21,10 @@ static void defaults(void **state)
 	assert_null(s.log_group);
 	assert_true(s.hold_unknown);
 	assert_false(s.config.default_deny);
+	assert_false(s.audit);
+	assert_int_equal(s.live_interval_ms, 15000);
 	assert_int_equal(s.log_segment_bytes, 64 << 20);
+	assert_int_equal(s.history, 20);
 	assert_int_equal(s.config.nflog_group, vw_config_default.nflog_group);
 	vw_settings_done(&s);
 }
@@ -30,7 +33,8 @@ static void all_keys(void **state)
 {
 	const char *text = "runtime: static:/etc/w.yaml\npolicies: /p\nrun_dir: /r\nstate_dir: /s\n"
 			   "log_dir: /l\nlog_group: adm\ndefault: deny\nhold_unknown: false\n"
-			   "dns: [10.0.0.53, 'fd00::53']\nnflog_group: 7\n"
+			   "mode: audit\nlive_interval: 2s\n"
+			   "dns: [10.0.0.53, 'fd00::53']\nnflog_group: 7\nhistory: 7\n"
 			   "log: {segment_size: 1GiB, segments: 3, flow_interval: 10s}\n"
 			   "pcap: {segment_size: 65536B, segments: 2, snaplen: 128}\n"
 			   "limits: {live_flows: 1000, denied_flows: 100}\n"
@@ -45,9 +49,12 @@ static void all_keys(void **state)
 	assert_string_equal(s.policies, "/p");
 	assert_string_equal(s.log_group, "adm");
 	assert_true(s.config.default_deny);
+	assert_true(s.audit);
+	assert_int_equal(s.live_interval_ms, 2000);
 	assert_false(s.hold_unknown);
 	assert_int_equal(s.dns.n, 2);
 	assert_int_equal(s.config.nflog_group, 7);
+	assert_int_equal(s.history, 7);
 	assert_int_equal(s.log_segment_bytes, 1 << 30);
 	assert_int_equal(s.log_segments, 3);
 	assert_int_equal(s.flow_interval_ms, 10000);
@@ -90,6 +97,8 @@ static void refused(void **state)
 		{"runtime: podman", 10, "docker:SOCKET or static:FILE"},
 		{"runtime: 'static:'", 10, "static:FILE"},
 		{"default: drop", 10, "expected allow or deny"},
+		{"mode: watch", 7, "expected enforce or audit"},
+		{"live_interval: 10ms", 16, "from 1s to 1h"},
 		{"hold_unknown: 1", 15, "true or false"},
 		{"dns: 10.0.0.1", 6, "expected a list"},
 		{"dns: [x]", 7, "no IP address"},

@@ -231,14 +231,19 @@ static const uint8_t packet[40] = {0x45, 0, 0, 100, [9] = 17};
 
 static void write_packets(struct fixture *f, uint64_t bytes, int n)
 {
-	struct vw_store_options o = {f->dir, "p.pcap", bytes, 3, (gid_t)-1};
+	struct vw_store_options o = {f->dir, "p.pcapng", bytes, 3, (gid_t)-1};
+	struct vw_pcapng_packet k = {.data = packet,
+				     .caplen = sizeof(packet),
+				     .len = 100,
+				     .received = true,
+				     .comment = vw_str_of("workload=shop/db rule=default")};
 	struct vw_pcap_file *p = NULL;
 
 	assert_int_equal(vw_pcap_file_open(&o, &p, &f->d), 0);
-	for (int i = 0; i < n; i++)
-		assert_int_equal(
-			vw_pcap_file_write(p, 1795387309123456 + i, packet, sizeof(packet), 100),
-			0);
+	for (int i = 0; i < n; i++) {
+		k.time_us = 1795387309123456 + i;
+		assert_int_equal(vw_pcap_file_write(p, &k), 0);
+	}
 	vw_pcap_file_free(&p);
 }
 
@@ -263,41 +268,95 @@ static int read_packets(struct fixture *f, const char *name)
 	return r == PCAP_ERROR_BREAK ? n : -1;
 }
 
+/* And that we read; how it ended in *ret. */
+static int our_packets(struct fixture *f, const char *name, int *ret)
+{
+	struct vw_pcapng_packet k;
+	struct vw_pcapng r;
+	struct vw_str rule;
+	int n = 0, fd = open(path(f, name), O_RDONLY);
+
+	assert_int_equal(vw_pcapng_init(&r, fd), 0);
+	while ((*ret = vw_pcapng_next(&r, &k)) == 1) {
+		assert_in_range(k.time_us, 1795387309123456, 1795387309123458);
+		assert_memory_equal(k.data, packet, sizeof(packet));
+		assert_int_equal(k.caplen, sizeof(packet));
+		assert_int_equal(k.len, 100);
+		assert_true(k.received);
+		rule = vw_pcapng_comment_get(&k.comment, "rule");
+		assert_true(vw_str_is(&rule, "default"));
+		n++;
+	}
+	vw_pcapng_done(&r);
+	close(fd);
+	return n;
+}
+
 static void packets(void **state)
 {
 	struct fixture *f = *state;
 	struct stat st;
+	int r;
 
 	write_packets(f, 100000, 3);
 	write_packets(f, 100000, 2); /* goes on in the same file */
-	assert_int_equal(read_packets(f, "p.pcap"), 5);
-	assert_int_equal(stat(path(f, "p.pcap"), &st), 0);
+	assert_int_equal(read_packets(f, "p.pcapng"), 5);
+	assert_int_equal(our_packets(f, "p.pcapng", &r), 5);
+	assert_int_equal(r, 0);
+	assert_int_equal(stat(path(f, "p.pcapng"), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
-	assert_int_equal(truncate(path(f, "p.pcap"), st.st_size - 7), 0); /* a crash */
-	assert_int_equal(read_packets(f, "p.pcap"), -1);
+	assert_int_equal(truncate(path(f, "p.pcapng"), st.st_size - 7), 0); /* a crash */
+	assert_int_equal(read_packets(f, "p.pcapng"), -1);
+	assert_int_equal(our_packets(f, "p.pcapng", &r), 4);
 	write_packets(f, 100000, 1);
-	assert_int_equal(read_packets(f, "p.pcap"), 5);
+	assert_int_equal(read_packets(f, "p.pcapng"), 5);
 }
 
 static void packet_rotation(void **state)
 {
 	struct fixture *f = *state;
+	struct stat one, two;
 
-	write_packets(f, 24 + 2 * 56, 7);
-	assert_int_equal(read_packets(f, "p.pcap"), 1);
-	assert_int_equal(read_packets(f, "p.pcap.1"), 2);
-	assert_int_equal(read_packets(f, "p.pcap.2"), 2);
-	assert_int_not_equal(access(path(f, "p.pcap.3"), F_OK), 0);
+	write_packets(f, 100000, 1);
+	assert_int_equal(stat(path(f, "p.pcapng"), &one), 0);
+	write_packets(f, 100000, 1);
+	assert_int_equal(stat(path(f, "p.pcapng"), &two), 0);
+	assert_int_equal(unlink(path(f, "p.pcapng")), 0);
+	write_packets(f, (uint64_t)two.st_size + 20, 7);
+	assert_int_equal(read_packets(f, "p.pcapng"), 1);
+	assert_int_equal(read_packets(f, "p.pcapng.1"), 2);
+	assert_int_equal(read_packets(f, "p.pcapng.2"), 2);
+	assert_int_not_equal(access(path(f, "p.pcapng.3"), F_OK), 0);
 }
 
 static void not_ours(void **state)
 {
 	struct fixture *f = *state;
 
-	put_file(f, "p.pcap", "this is no packet file, and nobody should write to it");
+	put_file(f, "p.pcapng", "this is no packet file, and nobody should write to it");
 	write_packets(f, 100000, 1);
-	assert_int_equal(read_packets(f, "p.pcap"), 1);
-	assert_int_equal(access(path(f, "p.pcap.1"), F_OK), 0);
+	assert_int_equal(read_packets(f, "p.pcapng"), 1);
+	assert_int_equal(access(path(f, "p.pcapng.1"), F_OK), 0);
+}
+
+/* A file cut at any byte is gone on with behind its last whole packet. */
+static void cut_anywhere(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	write_packets(f, 100000, 2);
+	assert_int_equal(stat(path(f, "p.pcapng"), &st), 0);
+	for (off_t at = 0; at < st.st_size; at++) {
+		int r;
+
+		assert_int_equal(unlink(path(f, "p.pcapng")), 0);
+		write_packets(f, 100000, 2);
+		assert_int_equal(truncate(path(f, "p.pcapng"), at), 0);
+		write_packets(f, 100000, 1);
+		assert_true(our_packets(f, "p.pcapng", &r) >= 1);
+		assert_int_equal(r, 0);
+	}
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -315,6 +374,7 @@ int main(void)
 		T(packets),
 		T(packet_rotation),
 		T(not_ours),
+		T(cut_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
