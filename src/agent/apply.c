@@ -213,11 +213,11 @@ static void tell(struct vw_agent *a, const struct vw_taking *t, uint64_t cut_bef
 	size_t left = vw_rejudge_drain(&a->rejudge, DRAIN_MS);
 	unsigned long long cut = a->rejudge.cut - cut_before;
 
-	vw_info("set %llu is in force by %s: %zu policies, %lld operations in one transaction, "
-		"%llu "
-		"live flows lost their permission and were cut%s",
-		(unsigned long long)s->enforced, vw_applied_action_str(t->action),
-		a->policies.list.n, json_integer_value(json_object_get(answer, "operations")), cut,
+	vw_info("set %llu%s is in force by %s: %zu policies, %lld operations in one transaction",
+		(unsigned long long)s->enforced, s->enforced ? "" : " (not stored)",
+		vw_applied_action_str(t->action), a->policies.list.n,
+		json_integer_value(json_object_get(answer, "operations")));
+	vw_info("%llu live flows lost their permission and were cut%s", cut,
 		left ? ", not all are judged yet" : "");
 	if (s->previous)
 		vw_warn("set %llu comes back in %lld s unless 'vethwall confirm' comes before",
@@ -227,13 +227,12 @@ static void tell(struct vw_agent *a, const struct vw_taking *t, uint64_t cut_bef
 			"'vethwall reload' puts them in force",
 			a->s->policies);
 	json_object_update_new(
-		answer,
-		json_pack("{s:o, s:I, s:I, s:b, s:o, s:I}", "set",
-			  a->applied.history ? json_integer((json_int_t)s->enforced) : json_null(),
-			  "flows_cut", (json_int_t)cut, "walls_left", (json_int_t)left, "pinned",
-			  s->pinned, "previous",
-			  s->previous ? json_integer((json_int_t)s->previous) : json_null(),
-			  "confirm_ms", (json_int_t)s->confirm_ms));
+		answer, json_pack("{s:o, s:I, s:I, s:b, s:o, s:I}", "set",
+				  s->enforced ? json_integer((json_int_t)s->enforced) : json_null(),
+				  "flows_cut", (json_int_t)cut, "walls_left", (json_int_t)left,
+				  "pinned", s->pinned, "previous",
+				  s->previous ? json_integer((json_int_t)s->previous) : json_null(),
+				  "confirm_ms", (json_int_t)s->confirm_ms));
 }
 
 static json_t *put_in_force(struct vw_agent *a, struct vw_taking *t, struct candidate *c,
@@ -253,8 +252,10 @@ static json_t *put_in_force(struct vw_agent *a, struct vw_taking *t, struct cand
 		json_decref(answer);
 		return refused_for("what is in force cannot be written down", d);
 	}
-	if (r < 0)
+	if (r < 0) {
 		vw_warn("%s: a restart will not know this set", d->list.v[0].text);
+		a->applied.state = (struct vw_applied_state){};
+	}
 	r = enforce(a, c, d);
 	if (r < 0) {
 		vw_agent_applied_undo(a, &before);
