@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "vethwall/cleanup.h"
 #include "vethwall/flow.h"

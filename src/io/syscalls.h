@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The filter on system calls that the agent runs behind. */
 #ifndef VW_IO_SYSCALLS_H
 #define VW_IO_SYSCALLS_H
 
