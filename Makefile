@@ -48,6 +48,7 @@ TEST_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.py)
 LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
 NETPROBE := $(BUILD)/tests/lib/netprobe
+FLOOD := $(BUILD)/tests/lib/flood
 TRAFFIC := $(BUILD)/tests/bench/traffic
 FLOWLOG := $(BUILD)/tests/bench/flowlog
 BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
@@ -76,7 +77,7 @@ $(BUILD)/%.o: %.c
 $(BUILD)/src/cli/assets.o: $(wildcard src/cli/*.css src/cli/*.js)
 
 # What C tests share.
-$(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c,$(wildcard tests/lib/*.c)))
+$(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c tests/lib/flood.c,$(wildcard tests/lib/*.c)))
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 # tests/unit/test_X.c -> BUILD/tests/unit/test_X
@@ -84,7 +85,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/lib.a $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/tests/lib.a $(LINK) $(LIBS) $(shell pkg-config --libs cmocka)
 
 # Static and without sanitizers: they run inside containers.
-$(NETPROBE) $(TRAFFIC): $(BUILD)/%: %.c
+$(NETPROBE) $(FLOOD) $(TRAFFIC): $(BUILD)/%: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -std=gnu17 -D_GNU_SOURCE $(CFLAGS) $(WARN) -static -o $@ $<
 
@@ -93,7 +94,7 @@ check: deps deps-test ## build and run all tests and checks, under the sanitizer
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(JUDGE) $(FLOWLOG)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG)
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))

@@ -349,7 +349,7 @@ void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6)
 	w->due_ms = DENIED_NEVER;
 	make_due(v, w, denied_now_ms() + (has4 || has6 ? NEWS_MS : HELD_FIRST_MS));
 	if (!vw_timer_armed(v->keep_timer))
-		vw_timer_arm(v->keep_timer, KEEP_MS);
+		vw_timer_arm(v->keep_timer, v->trusted ? KEEP_MS : NEWS_MS);
 }
 
 void vw_denied_wall_gone(struct vw_denied *v, unsigned ifindex)
