@@ -133,7 +133,7 @@ static int read_candidate(struct vw_agent *a, const struct order *o, struct cand
 
 static int digest_plan(const struct vw_planned *p, char ret[static VW_DIGEST_LEN])
 {
-	_cleanup_free_ char *text = vw_oplist_print(&p->ops);
+	_cleanup_free_ char *text = vw_oplist_print(&p->ops, NULL);
 
 	if (!text)
 		return -ENOMEM;

@@ -248,7 +248,7 @@ static int plan(struct vw_diff *d)
 	if (r)
 		return r;
 	d->operations = ops.list.n;
-	d->plan = vw_oplist_print(&ops);
+	d->plan = vw_oplist_print(&ops, NULL);
 	vw_vec_done(&ops.list);
 	return d->plan ? 0 : -ENOMEM;
 }
