@@ -30,7 +30,7 @@ CFLAGS ?= -O2 -g
 # pkg-config is asked once, when something is compiled: `make deps` may have come before.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 LIBS = $(eval LIBS := $$(shell pkg-config --libs $(PKGS)))$(LIBS)
-BASE_FLAGS := -std=gnu17 -Iinclude -Isrc -iquote . -D_GNU_SOURCE -DVW_VERSION='"$(VERSION)"' \
+BASE_FLAGS := -std=gnu17 -Iinclude -Isrc -iquote . -D_GNU_SOURCE \
 	-DVW_SYSCONFDIR='"$(SYSCONFDIR)/vethwall"'
 ALL_CFLAGS = $(BASE_FLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(PKG_CFLAGS)
 ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
@@ -69,6 +69,14 @@ $(BUILD)/$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/main.c,$(wildcard 
 	$$(call say,AR)rm -f $$@ && ar rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
+
+# Only this object knows the version, and is compiled again when that changes.
+$(BUILD)/version.now: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+FORCE:
+$(BUILD)/src/base/version.%: BASE_FLAGS += -DVW_VERSION='"$(VERSION)"'
+$(BUILD)/src/base/version.o: $(BUILD)/version.now
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

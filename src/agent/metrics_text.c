@@ -5,6 +5,7 @@
 
 #include "agent/state.h"
 #include "vethwall/cleanup.h"
+#include "vethwall/version.h"
 
 static void gauge(FILE *f, const char *name, const char *help, double v)
 {
@@ -30,7 +31,7 @@ static double number(const json_t *j, const char *object, const char *key)
 static void print_status(const struct vw_agent *a, const json_t *j, FILE *f)
 {
 	static const char *const states[] = {"enforced", "not_enforced", "not_enforceable", "held"};
-	struct vw_om_label version = {"version", VW_VERSION};
+	struct vw_om_label version = {"version", vw_version};
 
 	vw_om_family(f, "vethwall", "info", "The agent.");
 	vw_om_sample(f, "vethwall_info", &version, 1, 1);

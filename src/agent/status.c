@@ -7,6 +7,7 @@
 #include "agent/state.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/flow.h"
+#include "vethwall/version.h"
 
 static json_t *time_json(int64_t ns)
 {
@@ -219,7 +220,7 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 		"{s:b, s:b, s:b, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, "
 		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o}",
 		"ok", 1, "healthy", healthy(a, &c, &stats), "ready", a->enforced.ready, "version",
-		VW_VERSION, "pid", (int)getpid(), "since", time_json(a->since_ns), "owned_table",
+		vw_version, "pid", (int)getpid(), "since", time_json(a->since_ns), "owned_table",
 		a->owned, "default", a->s->config.default_deny ? "deny" : "allow", "runtime",
 		runtime_json(a), "policies", policies_state_json(a), "counts", "workloads",
 		(json_int_t)a->world.workloads.n, "enforced", c.enforced, "not_enforced",

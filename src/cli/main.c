@@ -7,6 +7,7 @@
 #include "cli/cmds.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/log.h"
+#include "vethwall/version.h"
 
 static const struct cmd {
 	const char *name, *args, *help;
@@ -131,7 +132,7 @@ int vw_main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
 		return help(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
-		puts("vethwall " VW_VERSION);
+		printf("vethwall %s\n", vw_version);
 		return VW_EXIT_OK;
 	}
 	c = find(argv[1]);

@@ -55,11 +55,11 @@ static uint64_t rights_of(int abi)
 
 static int allow(int ruleset, const char *path, uint64_t rights)
 {
-	_cleanup_(closep) int fd = open(path, O_PATH | O_CLOEXEC);
+	_cleanup_(closep) int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct landlock_path_beneath_attr rule = {.allowed_access = rights, .parent_fd = fd};
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0
 		       ? -errno
 		       : 0;
