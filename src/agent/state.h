@@ -152,8 +152,8 @@ bool vw_agent_enforced(const struct vw_agent *a, const struct vw_iface *i);
 const struct vw_wall *vw_agent_wall(const struct vw_agent *a, unsigned ifindex);
 void vw_enforced_done(struct enforced *e);
 
-/* Makes a part of the table what was last enforced, whatever it is now. *ret_ops: operations that it
- * took. -errno: a full reconciliation is under way. */
+/* Makes a part of the table what was last enforced, whatever it is now. *ret_ops: operations that
+ * it took. -errno: a full reconciliation is under way. */
 int vw_agent_restore(struct vw_agent *a, const struct vw_scope *s, size_t *ret_ops);
 
 /* attachments.c */

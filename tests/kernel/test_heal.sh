@@ -105,7 +105,6 @@ tampered()
 t "the agent starts, with a table that others can change" start
 t "and says so" eval 'vw a status | grep -q "NOT owned"'
 db=$(ifindex v-db)
-web=$(ifindex v-web)
 t "it enforces" enforces
 WHOLE=$(state)
 t "the table holds $WALLS walls" [ "$(grep -c 'hook egress' <<<"$WHOLE")" -eq "$WALLS" ]
@@ -174,13 +173,16 @@ tamper_some()
 		esac || return
 	done
 }
+all_there()
+{
+	[ "$(nft_ list chains netdev | grep -c 'hook egress')" -eq "$WALLS" ]
+}
 tamper_all()
 {
 	local i
-	# Half a second, for the transactions that follow the first.
 	for i in 1 2 3 4 5; do
-		once delete table netdev vethwall && sleep 0.5 || return
-		nft_ add table inet theirs && once flush ruleset && sleep 0.5 || return
+		once delete table netdev vethwall && wait_until 20 all_there || return
+		once flush ruleset && wait_until 20 all_there || return
 	done
 }
 times()
