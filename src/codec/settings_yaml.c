@@ -86,6 +86,7 @@ static const struct key top_keys[] = {
 	{"verify_interval",
 	 AT(KEY_TIME, verify_interval_ms, 1000, 86400000, "a time from 1s to 24h")},
 	{"dns", AT(KEY_DNS, dns)},
+	{"dns_names", AT(KEY_BOOL, config.dns_names)},
 	{"image_lists", AT(KEY_IMAGES, image_lists)},
 	{"outputs", AT(KEY_OUTPUTS, outputs)},
 	{"metrics", AT(KEY_METRICS, metrics_port)},
@@ -512,6 +513,7 @@ int vw_settings_default(struct vw_settings *ret)
 		.live_interval_ms = 15000,
 		.config = vw_config_default,
 	};
+	ret->config.dns_names = true;
 
 	ret->runtime = strdup("docker");
 	ret->policies = strdup(VW_SYSCONFDIR "/policies");
