@@ -130,7 +130,7 @@ static const struct group {
 	{"limits", limit_keys, VW_ARRAY_SIZE(limit_keys)},
 	{"timeouts", timeout_keys, VW_ARRAY_SIZE(timeout_keys)},
 };
-#define KEYS_MAX 24 /* keys and groups on one level */
+#define KEYS_MAX 32 /* keys and groups on one level */
 _Static_assert(VW_ARRAY_SIZE(top_keys) + VW_ARRAY_SIZE(groups) - 1 <= KEYS_MAX,
 	       "room for all keys");
 
