@@ -18,11 +18,14 @@ DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
 DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
 	python3-scapy python3-prometheus-client rsyslog systemd openssl \
 	python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
-	shellcheck mandoc codespell iputils-ping git
+	shellcheck mandoc codespell iputils-ping git \
+	clang libclang-rt-14-dev binutils
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
-HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+# Control flow protection is x86's; tests/security/test_hardening.sh reads what came of it.
+HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fstack-clash-protection \
+	$(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection)
 ifneq ($(SAN),)
 HARDEN := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -fPIE
 endif
@@ -33,7 +36,7 @@ LIBS = $(eval LIBS := $$(shell pkg-config --libs $(PKGS)))$(LIBS)
 BASE_FLAGS := -std=gnu17 -Iinclude -Isrc -iquote . -D_GNU_SOURCE \
 	-DVW_SYSCONFDIR='"$(SYSCONFDIR)/vethwall"'
 ALL_CFLAGS = $(BASE_FLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(PKG_CFLAGS)
-ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
+ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(if $(SAN),-fsanitize=$(SAN))
 
 ROOMS := base core codec io agent cli
 ARCHIVES := $(ROOMS:%=$(BUILD)/%.a)
@@ -53,6 +56,11 @@ TRAFFIC := $(BUILD)/tests/bench/traffic
 FLOWLOG := $(BUILD)/tests/bench/flowlog
 BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
 JUDGE := $(BUILD)/tests/conformance/judge
+# Harnesses with a main of their own, which replays the corpus; libFuzzer's instead in BUILD/fuzz.
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
+FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
+FUZZ_SECONDS ?= 60
 PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
 
 Q := $(if $(V),,@)
@@ -92,6 +100,9 @@ $(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprob
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/lib.a $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/tests/lib.a $(LINK) $(LIBS) $(shell pkg-config --libs cmocka)
 
+$(REPLAYS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_MAIN) $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(LINK) $(LIBS)
+
 # Static and without sanitizers: they run inside containers.
 $(NETPROBE) $(FLOOD) $(TRAFFIC): $(BUILD)/%: %.c
 	@mkdir -p $(@D)
@@ -102,7 +113,18 @@ check: deps deps-test ## build and run all tests and checks, under the sanitizer
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG) $(REPLAYS)
+
+fuzzers: $(REPLAYS)
+
+fuzz: deps deps-test ## libFuzzer for FUZZ_SECONDS each; F="NAME..." for some (tests/fuzz/fuzz_NAME.c)
+	+@$(MAKE) --no-print-directory -j$(JOBS) CC=clang BUILD=$(BUILD)/fuzz CFLAGS="-O1 -g" \
+		SAN=address,undefined,fuzzer-no-link FUZZ_MAIN=-fsanitize=fuzzer fuzzers
+	@BUILD=$(BUILD)/fuzz tests/fuzz/fuzz.sh $(FUZZ_SECONDS) $(F)
+
+check-security: deps deps-test ## the attempts to break it in their long forms, and their numbers
+	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD) test-bins
+	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/security/summary
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))
@@ -164,6 +186,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check test-bins test bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
+.PHONY: all check check-security fuzz fuzzers test-bins test bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o
