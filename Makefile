@@ -59,7 +59,7 @@ JUDGE := $(BUILD)/tests/conformance/judge
 # Harnesses with a main of their own, which replays the corpus; libFuzzer's instead in BUILD/fuzz.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
+FUZZ_MAIN := $(if $(LIBFUZZER),,$(BUILD)/tests/fuzz/replay.o)
 FUZZ_SECONDS ?= 60
 PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
 
@@ -101,7 +101,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/lib.a $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/tests/lib.a $(LINK) $(LIBS) $(shell pkg-config --libs cmocka)
 
 $(REPLAYS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_MAIN) $(ARCHIVES)
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(LINK) $(LIBS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(LIBFUZZER) $(LINK) $(LIBS)
 
 # Static and without sanitizers: they run inside containers.
 $(NETPROBE) $(FLOOD) $(TRAFFIC): $(BUILD)/%: %.c
@@ -119,11 +119,11 @@ fuzzers: $(REPLAYS)
 
 fuzz: deps deps-test ## libFuzzer for FUZZ_SECONDS each; F="NAME..." for some (tests/fuzz/fuzz_NAME.c)
 	+@$(MAKE) --no-print-directory -j$(JOBS) CC=clang BUILD=$(BUILD)/fuzz CFLAGS="-O1 -g" \
-		SAN=address,undefined,fuzzer-no-link FUZZ_MAIN=-fsanitize=fuzzer fuzzers
+		SAN=address,undefined,fuzzer-no-link LIBFUZZER=-fsanitize=fuzzer WARN= fuzzers
 	@BUILD=$(BUILD)/fuzz tests/fuzz/fuzz.sh $(FUZZ_SECONDS) $(F)
 
 check-security: deps deps-test ## the attempts to break it in their long forms, and their numbers
-	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD) test-bins
+	+@$(MAKE) --no-print-directory -j$(JOBS) test-bins
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/security/summary
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them

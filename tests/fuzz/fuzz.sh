@@ -7,14 +7,18 @@ set -u
 seconds=$1
 shift
 BUILD=${BUILD:-build/fuzz}
+# shellcheck disable=SC2046
 [ $# -gt 0 ] || set -- $(cd tests/fuzz && printf '%s\n' fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
 failed=0 sum=0
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 for name in "$@"; do
-	work=$BUILD/corpus/$name found=$BUILD/found/$name dict=tests/fuzz/$name.dict
+	work=$BUILD/corpus/$name
+	found=$BUILD/found/$name
+	dict=()
+	[ ! -e "tests/fuzz/$name.dict" ] || dict=("-dict=tests/fuzz/$name.dict")
 	mkdir -p "$work" "$found"
 	"$BUILD/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -print_final_stats=1 -timeout=20 -rss_limit_mb=2048 \
-		-artifact_prefix="$found/" $([ ! -e "$dict" ] || echo "-dict=$dict") \
+		-artifact_prefix="$found/" "${dict[@]}" \
 		"$work" "tests/fuzz/corpus/$name" >"$BUILD/$name.log" 2>&1
 	rc=$?
 	n=$(sed -n 's/^stat::number_of_executed_units: *//p' "$BUILD/$name.log")

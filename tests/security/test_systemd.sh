@@ -10,11 +10,14 @@ SYSTEMD=/lib/systemd/systemd
 PLAIN=${BUILD%/san}
 why=$(lab_missing jq systemctl systemd-analyze journalctl)
 [ -n "$why" ] || [ -x "$SYSTEMD" ] || why="systemd is not installed"
+[ -n "$why" ] || [ -x "$PLAIN/vethwall" ] || why="$PLAIN/vethwall is not built"
 [ -n "$why" ] || grep -q cgroup2 /proc/filesystems || why="no cgroup v2"
 [ -z "$why" ] || skip_all "$why"
 
 lab_begin systemd
-INST=$LAB/inst CG= SD_PID=
+INST=$LAB/inst
+CG=''
+SD_PID=''
 
 # Where the machine has its cgroup v2 tree, alone or beside v1.
 cgroup_mount()
@@ -33,7 +36,7 @@ LAB_ON_END+=(sd_clean)
 
 install_it()
 {
-	env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS make -s BUILD="$PLAIN" SAN= DESTDIR="$INST" PREFIX=/usr/local install
+	env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS make -s -o "$PLAIN/vethwall" BUILD="$PLAIN" SAN= DESTDIR="$INST" PREFIX=/usr/local install
 }
 
 # Runs as the parent of PID 1, in all namespaces but the process one. Nothing that is mounted here is seen
@@ -205,7 +208,7 @@ signal()
 }
 confined()
 {
-	sd cat "/proc/$(main_pid)/status" | grep -E '^(Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp|Uid):' | tee "$LAB/confined"
+	sd cat "/proc/$(main_pid)/status" | grep -E '^(Cap[A-Z][a-z]*|NoNewPrivs|Seccomp|Uid):' | tee "$LAB/confined"
 	# CAP_NET_ADMIN is bit 12 (linux/capability.h).
 	grep -q '^CapEff:.0000000000001000$' "$LAB/confined" && grep -q '^CapBnd:.0000000000001000$' "$LAB/confined" &&
 		grep -q '^NoNewPrivs:.1$' "$LAB/confined" && grep -q '^Seccomp:.2$' "$LAB/confined"
