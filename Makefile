@@ -18,8 +18,7 @@ DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
 DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
 	python3-scapy python3-prometheus-client rsyslog systemd openssl \
 	python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
-	shellcheck mandoc codespell iputils-ping git \
-	clang libclang-rt-14-dev binutils
+	tshark clang libclang-rt-14-dev binutils shellcheck mandoc codespell iputils-ping git
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
@@ -50,17 +49,16 @@ TEST_SOURCES := $(wildcard tests/*/*.c)
 TEST_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.py)
 LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
+# tests/fuzz/fuzz_X.c: BUILD/tests/fuzz/fuzz_X replays a corpus, `make fuzz` links it with a fuzzer.
+FUZZ_SECONDS ?= 20
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 NETPROBE := $(BUILD)/tests/lib/netprobe
 FLOOD := $(BUILD)/tests/lib/flood
 TRAFFIC := $(BUILD)/tests/bench/traffic
 FLOWLOG := $(BUILD)/tests/bench/flowlog
 BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
 JUDGE := $(BUILD)/tests/conformance/judge
-# Harnesses with a main of their own, which replays the corpus; libFuzzer's instead in BUILD/fuzz.
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
-FUZZ_MAIN := $(if $(LIBFUZZER),,$(BUILD)/tests/fuzz/replay.o)
-FUZZ_SECONDS ?= 60
 PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
 
 Q := $(if $(V),,@)
@@ -100,8 +98,10 @@ $(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprob
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/lib.a $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/tests/lib.a $(LINK) $(LIBS) $(shell pkg-config --libs cmocka)
 
-$(REPLAYS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_MAIN) $(ARCHIVES)
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(LIBFUZZER) $(LINK) $(LIBS)
+$(REPLAYS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/tests/fuzz/replay.o $(LINK) $(LIBS)
+$(BUILD)/tests/fuzz/%.run: $(BUILD)/tests/fuzz/%.o $(ARCHIVES)
+	$(call say,LD)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $< $(LINK) $(LIBS)
 
 # Static and without sanitizers: they run inside containers.
 $(NETPROBE) $(FLOOD) $(TRAFFIC): $(BUILD)/%: %.c
@@ -113,21 +113,22 @@ check: deps deps-test ## build and run all tests and checks, under the sanitizer
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG) $(REPLAYS)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(REPLAYS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG)
 
-fuzzers: $(REPLAYS)
+test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
+	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))
 
-fuzz: deps deps-test ## libFuzzer for FUZZ_SECONDS each; F="NAME..." for some (tests/fuzz/fuzz_NAME.c)
-	+@$(MAKE) --no-print-directory -j$(JOBS) CC=clang BUILD=$(BUILD)/fuzz CFLAGS="-O1 -g" \
-		SAN=address,undefined,fuzzer-no-link LIBFUZZER=-fsanitize=fuzzer WARN= fuzzers
+# What is found stays in BUILD/fuzz; the corpus in tests/fuzz is only read.
+fuzz: deps deps-test ## look for inputs that break a decoder, FUZZ_SECONDS (20) each; F="NAME..." for some (fuzz_NAME.c)
+	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/fuzz CC=clang CFLAGS="-O1 -g" WARN= \
+		SAN=fuzzer-no-link,address,undefined fuzz-bins
 	@BUILD=$(BUILD)/fuzz tests/fuzz/fuzz.sh $(FUZZ_SECONDS) $(F)
+
+fuzz-bins: $(FUZZERS:%=$(BUILD)/tests/fuzz/%.run)
 
 check-security: deps deps-test ## the attempts to break it in their long forms, and their numbers
 	+@$(MAKE) --no-print-directory -j$(JOBS) test-bins
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/security/summary
-
-test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
-	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))
 
 bench: deps deps-test ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
 	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(BENCH_BINS)
@@ -186,6 +187,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check check-security fuzz fuzzers test-bins test bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
+.PHONY: all check check-security test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o

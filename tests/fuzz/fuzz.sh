@@ -17,7 +17,7 @@ for name in "$@"; do
 	dict=()
 	[ ! -e "tests/fuzz/$name.dict" ] || dict=("-dict=tests/fuzz/$name.dict")
 	mkdir -p "$work" "$found"
-	"$BUILD/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -print_final_stats=1 -timeout=20 -rss_limit_mb=2048 \
+	"$BUILD/tests/fuzz/fuzz_$name.run" -max_total_time="$seconds" -print_final_stats=1 -max_len=65536 -timeout=20 -rss_limit_mb=2048 \
 		-artifact_prefix="$found/" "${dict[@]}" \
 		"$work" "tests/fuzz/corpus/$name" >"$BUILD/$name.log" 2>&1
 	rc=$?

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A harness without libFuzzer: the files of its corpus, and mutations of them that are the same in
- * every run. Prints how many inputs that were. */
+/* A harness without a fuzzer: every file of a folder, and so many mutations of each, the same ones
+ * at each run. replay MUTATIONS FOLDER */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX_BYTES (1u << 20)
+#define INPUT_MAX (1u << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint64_t seed = 1;
+static unsigned long inputs;
 
 static uint32_t next(void)
 {
@@ -19,64 +20,65 @@ static uint32_t next(void)
 	return (uint32_t)(seed >> 33);
 }
 
-/* On the heap and of the exact size, so that reading over the end shows. */
-static void replay(const uint8_t *v, size_t n, unsigned mutations)
+/* Of the size that it has, so that a read behind its end is found. */
+static void one(const uint8_t *v, size_t n)
 {
-	for (unsigned i = 0; i <= mutations; i++) {
-		size_t len = i && next() % 4 == 0 ? next() % (n + 1) : n;
-		uint8_t *copy = malloc(len ? len : 1);
+	uint8_t *copy = malloc(n ? n : 1);
 
-		if (!copy)
-			abort();
-		memcpy(copy, v, len);
-		for (unsigned k = i % 4; i && k && len; k--)
-			copy[next() % len] = (uint8_t)(k % 2 ? next() : v[next() % n]);
-		(void)LLVMFuzzerTestOneInput(copy, len);
-		free(copy);
-	}
+	if (!copy)
+		abort();
+	memcpy(copy, v, n);
+	(void)LLVMFuzzerTestOneInput(copy, n);
+	inputs++;
+	free(copy);
 }
 
-static int read_file(const char *dir, const char *name, unsigned mutations)
+static void replay(uint8_t *v, size_t n, unsigned long mutations)
 {
-	static uint8_t buf[FILE_MAX_BYTES];
-	char path[1024];
-	size_t n;
-	FILE *f;
+	uint8_t *kept = malloc(n ? n : 1);
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "r");
-	if (!f) {
-		perror(path);
-		return -1;
+	if (!kept)
+		abort();
+	memcpy(kept, v, n);
+	one(v, n);
+	for (unsigned long i = 0; i < mutations && n; i++) {
+		v[next() % n] = (uint8_t)next();
+		one(v, n - (next() % 4 ? 0 : next() % n));
+		if (!(i % 8))
+			memcpy(v, kept, n);
 	}
-	n = fread(buf, 1, sizeof(buf), f);
-	fclose(f);
-	replay(buf, n, mutations);
-	return 0;
-}
-
-static int usage(void)
-{
-	fprintf(stderr, "usage: FUZZER CORPUS MUTATIONS\n");
-	return 2;
+	free(kept);
 }
 
 int main(int argc, char **argv)
 {
-	unsigned long mutations = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
-	unsigned long files = 0;
-	DIR *dir = argc == 3 ? opendir(argv[1]) : NULL;
+	unsigned long mutations = argc == 3 ? strtoul(argv[1], NULL, 10) : 0;
+	DIR *dir = argc == 3 ? opendir(argv[2]) : NULL;
+	uint8_t *v = malloc(INPUT_MAX);
+	unsigned files = 0;
 
-	if (!dir)
-		return usage();
+	if (!dir || !v) {
+		perror(argc == 3 ? argv[2] : "replay MUTATIONS FOLDER");
+		return 2;
+	}
 	for (struct dirent *e; (e = readdir(dir));) {
+		char path[4096];
+		FILE *f;
+		size_t n;
+
 		if (e->d_name[0] == '.')
 			continue;
-		if (read_file(argv[1], e->d_name, (unsigned)mutations))
-			return 1;
+		(void)snprintf(path, sizeof(path), "%s/%s", argv[2], e->d_name);
+		f = fopen(path, "r");
+		n = f ? fread(v, 1, INPUT_MAX, f) : 0;
+		if (!f)
+			return 2;
+		(void)fclose(f);
+		replay(v, n, mutations);
 		files++;
 	}
-	closedir(dir);
-	printf("%lu files %lu inputs\n", files, files * (mutations + 1));
+	(void)closedir(dir);
+	free(v);
+	printf("%u files, %lu inputs\n", files, inputs);
 	return files ? 0 : 1;
 }

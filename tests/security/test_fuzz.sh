@@ -9,11 +9,11 @@ sum=0
 replayed()
 {
 	local out
-	out=$(timeout -k 5 300 "$BUILD/tests/fuzz/fuzz_$1" "tests/fuzz/corpus/$1" "$MUTATIONS" 2>&1)
+	out=$(timeout -k 5 300 "$BUILD/tests/fuzz/fuzz_$1" "$MUTATIONS" "tests/fuzz/corpus/$1" 2>&1)
 	local rc=$?
 	echo "$out"
 	[ "$rc" -eq 0 ] || return
-	out=${out##*files }
+	out=${out##*files, }
 	sum=$((sum + ${out%% *}))
 }
 
