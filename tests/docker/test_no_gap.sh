@@ -112,6 +112,7 @@ late()
 }
 late_works()
 {
+	dk inspect -f "{{.Name}} {{json .State}}" loud "$1"
 	enforced "$1" 1 && allowed docker:loud tcp/80 10.88.1.40 && denied docker:loud tcp/22 10.88.1.40
 }
 reload_all_the_time()
