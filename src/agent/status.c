@@ -145,6 +145,7 @@ static json_t *denied_json(const struct vw_denied_stats *s)
 		{"bytes", s->bytes},
 		{"samples", s->samples},
 		{"samples_lost", s->samples_lost},
+		{"samples_skipped", s->samples_skipped},
 		{"samples_unkept", s->samples_unkept},
 		{"write_errors", s->write_errors},
 		{"read_errors", s->read_errors},
