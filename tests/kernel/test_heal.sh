@@ -61,7 +61,10 @@ nft_()
 # What does not change by packets, in no order: who makes a chain again makes it last.
 state()
 {
-	nft_ -s list table netdev vethwall | sed '/^\tset [df][46]_/,/^\t}/d' | sort
+	# The guard's table is beside that of the walls.
+	{
+		nft_ -s list table netdev vethwall && nft_ -s list table bridge vethwall
+	} | sed '/^\tset [df][46]_/,/^\t}/d' | sort
 }
 is_whole()
 {
@@ -123,6 +126,9 @@ tampered "an element added" "elements added to set id4 by nft" \
 tampered "a chain of somebody's" "chain stranger added or changed by nft" add chain netdev vethwall stranger
 tampered "a table put to sleep" "table changed by nft" add table netdev vethwall '{ flags dormant; }'
 tampered "the table deleted" "table deleted and [0-9]* more changes by nft" delete table netdev vethwall
+tampered "an element of the guard" "elements removed from set walled by nft" \
+	delete element bridge vethwall walled '{ "v-web" . "v-web" }'
+tampered "the guard's table deleted" "table deleted and [0-9]* more changes by nft" delete table bridge vethwall
 nft_ add table inet theirs
 tampered "nft flush ruleset" "table deleted and [0-9]* more changes by nft" flush ruleset
 

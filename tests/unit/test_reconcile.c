@@ -189,6 +189,7 @@ int vw_nft_chain_counters(struct vw_nft *n, uint8_t family, const char *chain, u
 			  size_t max)
 {
 	(void)n;
+	(void)family;
 	(void)chain;
 	(void)ret;
 	(void)max;
