@@ -18,6 +18,8 @@ DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat 
 	python3-scapy python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
 	shellcheck mandoc codespell iputils-ping git
 
+DEPS_BENCH := ulogd2 ulogd2-json
+
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
@@ -97,8 +99,8 @@ test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLO
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))
 
-bench: deps deps-test ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
-	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(BENCH_BINS)
+bench: deps deps-test deps-bench ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
+	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(FLOOD) $(BENCH_BINS)
 	@BUILD=$(BUILD) tests/bench/bench.sh $(B)
 
 demo: deps deps-demo ## a real Docker Engine in a namespace, four services, the agent, and what passes
@@ -145,6 +147,8 @@ deps-demo:
 	@contrib/deps.sh $(DEPS_DEMO)
 deps-test: ## Debian packages that the tests need
 	@contrib/deps.sh $(DEPS_TEST)
+deps-bench:
+	@contrib/deps.sh $(DEPS_BENCH)
 
 clean: ## remove build/
 	rm -rf build
@@ -154,6 +158,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check test-bins test bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
+.PHONY: all check test-bins test bench demo lint tidy analyze format format-check install uninstall deps deps-demo deps-bench \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o
