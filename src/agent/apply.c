@@ -6,6 +6,7 @@
 #include "agent/snapshot.h"
 #include "agent/state.h"
 #include "vethwall/cleanup.h"
+#include "vethwall/version.h"
 
 #define DRAIN_MS 500 /* for cutting flows before the answer; what is left is cut from the loop */
 #define CONFIRM_MIN_MS 1000
@@ -133,7 +134,7 @@ static int read_candidate(struct vw_agent *a, const struct order *o, struct cand
 
 static int digest_plan(const struct vw_planned *p, char ret[static VW_DIGEST_LEN])
 {
-	_cleanup_free_ char *text = vw_oplist_print(&p->ops);
+	_cleanup_free_ char *text = vw_oplist_print(&p->ops, NULL);
 
 	if (!text)
 		return -ENOMEM;
@@ -281,7 +282,7 @@ static int check_plan(const struct order *o, struct vw_diag *d)
 		return r;
 	}
 	snprintf(p.node, sizeof(p.node), "%s", o->plan_node);
-	return vw_plan_file_check(&p, "the plan", VW_VERSION, node, d);
+	return vw_plan_file_check(&p, "the plan", vw_version, node, d);
 }
 
 /* Whether a change of policies can be judged now; else the answer that says why not. */

@@ -11,6 +11,7 @@
 #include "vethwall/cleanup.h"
 #include "vethwall/codec.h"
 #include "vethwall/world_json.h"
+#include "vethwall/version.h"
 
 #define ID_MAX 256
 
@@ -37,12 +38,13 @@ int vw_agent_node(char ret[static VW_NODE_LEN])
 
 static json_t *config_json(const struct vw_config *c)
 {
-	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "default_deny",
-			 (int)c->default_deny, "live_max", (json_int_t)c->live_max, "denied_max",
-			 (json_int_t)c->denied_max, "tcp_idle_ms", (json_int_t)c->tcp_idle_ms,
-			 "other_idle_ms", (json_int_t)c->other_idle_ms, "closing_ms",
-			 (json_int_t)c->closing_ms, "nflog_group", (json_int_t)c->nflog_group,
-			 "snaplen", (json_int_t)c->snaplen);
+	return json_pack("{s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "default_deny",
+			 (int)c->default_deny, "live_counters", (int)c->live_counters, "live_max",
+			 (json_int_t)c->live_max, "denied_max", (json_int_t)c->denied_max,
+			 "tcp_idle_ms", (json_int_t)c->tcp_idle_ms, "other_idle_ms",
+			 (json_int_t)c->other_idle_ms, "closing_ms", (json_int_t)c->closing_ms,
+			 "nflog_group", (json_int_t)c->nflog_group, "snaplen",
+			 (json_int_t)c->snaplen);
 }
 
 static json_t *held_json(const struct vw_agent *a)
@@ -115,7 +117,7 @@ json_t *vw_agent_snapshot(void *agent, const json_t *request, const struct vw_co
 		 (unsigned long long)vw_compiled_digest(&a->enforced.now));
 	return json_pack("{s:b, s:s, s:s, s:i, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:s, s:b, s:o, "
 			 "s:o}",
-			 "ok", 1, "version", VW_VERSION, "node", node, "generation",
+			 "ok", 1, "version", vw_version, "node", node, "generation",
 			 (int)a->policies_state.generation, "digest", digest, "audit",
 			 (int)a->policies.audit, "audit_always", (int)a->s->audit, "config",
 			 config_json(&a->s->config), "held", held_json(a), "sources", sources,

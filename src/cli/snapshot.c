@@ -7,6 +7,7 @@
 #include "cli/control_client.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/world_json.h"
+#include "vethwall/version.h"
 
 #define HELD_MAX 65536
 
@@ -68,7 +69,9 @@ static bool read_config(const json_t *o, struct vw_config *ret)
 	ret->nflog_group = (uint16_t)group;
 	ret->snaplen = (uint16_t)snaplen;
 	ret->default_deny = json_is_true(json_object_get(o, "default_deny"));
-	return json_is_boolean(json_object_get(o, "default_deny"));
+	ret->live_counters = json_is_true(json_object_get(o, "live_counters"));
+	return json_is_boolean(json_object_get(o, "default_deny")) &&
+	       json_is_boolean(json_object_get(o, "live_counters"));
 }
 
 static int read_held(const json_t *list, struct vw_snapshot *s)
@@ -152,7 +155,7 @@ static int contradiction(const json_t *o, struct vw_diag *d)
 	vw_error(d, NULL,
 		 "what this vethwall (%s) computes from the agent's state is not what the agent "
 		 "(%.60s) enforces; use the vethwall that the agent runs",
-		 VW_VERSION, version ? version : "unknown");
+		 vw_version, version ? version : "unknown");
 	return -EPROTO;
 }
 

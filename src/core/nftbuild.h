@@ -30,11 +30,16 @@ void nftb_imm(struct nftb *b, uint8_t reg, const void *data, uint8_t len);
 void nftb_cmp(struct nftb *b, uint8_t reg, uint8_t op, const void *data, uint8_t len);
 /* reg &= mask, in place. */
 void nftb_and(struct nftb *b, uint8_t reg, const void *mask, uint8_t len);
+/* reg = data, whatever it holds, by a mask of nothing. */
+void nftb_constant(struct nftb *b, uint8_t reg, const void *data, uint8_t len);
 /* Four bytes from host to network order, in place. */
 void nftb_network_order(struct nftb *b, uint8_t reg);
 void nftb_lookup(struct nftb *b, const char *set, uint8_t reg, bool invert);
 void nftb_lookup_map(struct nftb *b, const char *map, uint8_t reg, uint8_t dreg);
 void nftb_dynset(struct nftb *b, const char *set, uint8_t op, uint8_t reg, uint32_t timeout_ms);
+/* An element that it adds has a counter; every packet that is found there counts, too. */
+void nftb_dynset_counted(struct nftb *b, const char *set, uint8_t op, uint8_t reg,
+			 uint32_t timeout_ms);
 void nftb_verdict(struct nftb *b, int32_t verdict, const char *chain);
 void nftb_counter(struct nftb *b);
 void nftb_limit(struct nftb *b, uint32_t rate, uint32_t burst);

@@ -87,7 +87,7 @@ print(os.wait4(p.pid, 0)[2].ru_maxrss)' "$VETHWALL" flows top --by service,port 
 memory_row()
 {
 	local all one
-	mkdir -p "$LAB/one" && cp "$LAB/log/denied.jsonl.1" "$LAB/one/denied.jsonl" || return
+	mkdir -p "$LAB/one" && cp "$(segments | head -n 1)" "$LAB/one/denied.jsonl" || return
 	all=$(peak "$LAB/log") one=$(peak "$LAB/one")
 	row "memory of top" "$(scaled %.1f "$all" 1024) MiB" "over one segment of it $(scaled %.1f "$one" 1024) MiB"
 }
