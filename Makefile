@@ -188,10 +188,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-<<<<<<< HEAD
-.PHONY: all check test-bins test bench demo lint tidy analyze format format-check install uninstall deps deps-demo deps-bench \
-=======
-.PHONY: all check test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
->>>>>>> main
+.PHONY: all check test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo deps-bench \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o

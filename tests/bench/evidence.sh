@@ -179,15 +179,15 @@ wall_counted()
 		jq '[.nftables[].rule.expr[]?.counter.packets // 0] | add'
 }
 
-# recorded VETH VERSION: "packets overflow"
+# recorded VETH VERSION: "packets overflow"; nothing while the last line is being written
 recorded()
 {
-	python3 tests/lib/denied_log.py "$LAB/ev/log" sum "-v-$1" egress "$2" | awk '{print $1, $3}'
+	python3 tests/lib/denied_log.py "$LAB/ev/log" sum "-v-$1" egress "$2" 2>/dev/null | awk '{print $1, $3}'
 }
 
 all_recorded()
 {
-	recorded "$1" "$2" | awk -v n="$3" '{exit $1 + $2 < n}'
+	recorded "$1" "$2" | awk -v n="$3" '{sum = $1 + $2} END {exit sum < n}'
 }
 
 # wall_turn FLOOD ROUND: a container of its own, so that no flow is known from before
