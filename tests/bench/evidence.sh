@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# shellcheck disable=SC2016,SC2034,SC2153
+# shellcheck disable=SC2016,SC2034,SC2086,SC2153
 # What is known of a flood that was refused, and what knowing it costs: vethwall beside tcpdump and ulogd2 on a rule that
 # logs every drop, at the same place of the same node. Then the connection of a neighbour while a container floods, and how
 # soon a refused flow is in the log. Sender and logger have a core each (if there are two), ahead of whoever else wants it.
