@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,12 +217,11 @@ static double cpu_seconds(int who)
 }
 
 /* Units that arrive in a second of processor time of both ends. Alone on the core, that is a second
- * of the clock; beside others it is what the same work would be without them, unless that is what
- * is asked for: by the clock. */
-static int cmd_run(char **argv, int core, bool clock)
+ * of the clock; beside others it is what the same work would be without them. */
+static int cmd_run(char **argv, int core)
 {
 	const struct mode *m = find_mode(argv[0]);
-	int64_t ms = atoi(argv[1]), begin, took;
+	int64_t ms = atoi(argv[1]);
 	double cpu;
 	pid_t server;
 
@@ -244,14 +242,12 @@ static int cmd_run(char **argv, int core, bool clock)
 	while (!shared->ready)
 		(void)usleep(1000);
 	cpu = cpu_seconds(RUSAGE_SELF);
-	begin = now_ns();
-	m->client(argv[4], begin + ms * 1000000);
-	took = now_ns() - begin;
+	m->client(argv[4], now_ns() + ms * 1000000);
 	cpu = cpu_seconds(RUSAGE_SELF) - cpu;
 	(void)kill(server, SIGKILL);
 	(void)waitpid(server, NULL, 0);
 	cpu += cpu_seconds(RUSAGE_CHILDREN);
-	printf("%.0f\n", (double)shared->units / (clock ? (double)took / 1e9 : cpu));
+	printf("%.0f\n", (double)shared->units / cpu);
 	return 0;
 }
 
@@ -273,22 +269,19 @@ static int cmd_start(char **argv)
 
 int main(int argc, char **argv)
 {
-	bool clock = false;
 	int c, core = 0;
 
-	while ((c = getopt(argc, argv, "+c:w")) != -1) {
+	while ((c = getopt(argc, argv, "+c:")) != -1)
 		if (c == 'c')
 			core = atoi(optarg);
-		clock |= c == 'w';
-	}
 	argc -= optind;
 	argv += optind;
 	if (argc == 6 && !strcmp(argv[0], "run"))
-		return cmd_run(argv + 1, core, clock);
+		return cmd_run(argv + 1, core);
 	if (argc == 4 && !strcmp(argv[0], "start"))
 		return cmd_start(argv + 1);
 	fprintf(stderr,
-		"usage: traffic [-c CPU] [-w] run udp|tcp|connections MS CLIENT-NS SERVER-NS ADDR\n"
+		"usage: traffic [-c CPU] run udp|tcp|connections MS CLIENT-NS SERVER-NS ADDR\n"
 		"       traffic start ADDR PORT MS\n");
 	return 2;
 }
