@@ -2,23 +2,23 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2016,SC2034,SC2086,SC2153
 # What is known of a flood that was refused, and what knowing it costs: vethwall beside tcpdump and ulogd2 on a rule that
-# logs every drop, at the same place of the same node. Then the connection of a neighbour while a container floods, and how
-# soon a refused flow is in the log. Sender and logger have a core each (if there are two), ahead of whoever else wants it.
+# logs every drop, at the same place of the same node. Then the connection of a neighbour while
+# a container floods. Sender and logger have a core each (if there are two), ahead of whoever else wants it.
 
-EVIDENCE_ROUNDS=${EVIDENCE_ROUNDS:-3}
-EVIDENCE_PACKETS=${EVIDENCE_PACKETS:-600000}
+FLOOD_ROUNDS=${FLOOD_ROUNDS:-3}
+FLOOD_PACKETS=${FLOOD_PACKETS:-600000}
 NEIGHBOUR_ROUNDS=${NEIGHBOUR_ROUNDS:-7}
-PROMPT_FLOWS=${PROMPT_FLOWS:-200}
 LOGGER_CPU=0
 LAST_LOOK_S=6    # a wall that gained is read once more after flow_interval (5 s)
+FLOOD=${FLOOD:-$BUILD/tests/lib/flood}
 USUAL_BUFFER=$((16 << 20)) # what both lose the least with
 SINK_MAC=02:42:0a:4d:00:fe
 # flood: text, IP version, flows, packets
 declare -A FLOODS=(
-	[one]="one flow|4|1|$EVIDENCE_PACKETS"
-	[many]="10,000 flows|4|10000|$EVIDENCE_PACKETS"
+	[one]="one flow|4|1|$FLOOD_PACKETS"
+	[many]="10,000 flows|4|10000|$FLOOD_PACKETS"
 	[scan]="scan of 65,535 ports, a packet each|4|65535|65535"
-	[six]="10,000 flows, IPv6|6|10000|$EVIDENCE_PACKETS"
+	[six]="10,000 flows, IPv6|6|10000|$FLOOD_PACKETS"
 )
 
 # From here on PID has the loggers' core and goes ahead of others there.
@@ -160,7 +160,7 @@ usual_turn()
 
 # ---- vethwall ----
 
-evidence_policies()
+flood_policies()
 {
 	mkdir -p "$LAB/closed"
 	cat >"$LAB/closed/closed.yaml" <<-END
@@ -210,9 +210,9 @@ declare -A WALL_NUMBER
 walled_setup()
 {
 	local f r n=10
-	evidence_policies
+	flood_policies
 	CT_WORLD=()
-	for ((r = 0; r < EVIDENCE_ROUNDS; r++)); do
+	for ((r = 0; r < FLOOD_ROUNDS; r++)); do
 		for f in "${!FLOODS[@]}"; do
 			n=$((n + 1))
 			sender "$f$r" br0 77 $n service=closed || return
@@ -229,7 +229,7 @@ walled_setup()
 # turn_line WAY FLOOD COUNTED ACCOUNTED OVERFLOW CPU-NS SENT SECONDS SENDER-CPU
 turn_line()
 {
-	[ "$3" = "$7" ] || { echo "evidence: $1 $2: $7 sent, but the rule counted $3" >&2; return 1; }
+	[ "$3" = "$7" ] || { echo "floods: $1 $2: $7 sent, but the rule counted $3" >&2; return 1; }
 	echo "$4 $5 $6 $7 $8 $9" >>"$LAB/turns.$1.$2"
 }
 
@@ -242,7 +242,7 @@ spread()
 		END {printf f " (" f " .. " f ")", v[int((NR + 1) / 2)], v[1], v[NR]}'
 }
 
-evidence_rows()
+flood_rows()
 {
 	local way file
 	printf '  %s\n    %-12s %-28s %-26s %-26s %s\n' "${FLOODS[$1]%%|*}" "" "accounted for, % of sent" "CPU s per million" "sender's CPU s per million" "kpps"
@@ -260,15 +260,15 @@ floods_run()
 	local r f way
 	node_add ev && br_add br0 10.77.0.1/24 fd77::1/64 && br_add br1 10.78.0.1/24 fd78::1/64 &&
 		walled_setup && sender tcpdump br1 78 21 && sender ulogd br1 78 22 && usual_rules || return
-	for ((r = 0; r < EVIDENCE_ROUNDS; r++)); do
+	for ((r = 0; r < FLOOD_ROUNDS; r++)); do
 		for f in one many scan six; do
 			wall_turn "$f" "$r" || return
 			for way in tcpdump ulogd; do usual_turn "$way" "$f" || return; done
 		done
 	done
 	agent_stop ev
-	printf '\n%s\n' "Evidence of a flood that is refused ($EVIDENCE_ROUNDS turns each: median, least and most)"
-	for f in one many scan six; do evidence_rows "$f"; done
+	printf '\n%s\n' "Evidence of a flood that is refused ($FLOOD_ROUNDS turns each: median, least and most)"
+	for f in one many scan six; do flood_rows "$f"; done
 }
 
 # ---- the neighbour ----
@@ -340,24 +340,7 @@ neighbour_run()
 	done
 }
 
-# ---- promptness ----
-
-prompt_run()
+bench_floods()
 {
-	quiet_node quick && br_add br0 10.77.0.1/24 || return
-	CT_WORLD=()
-	ct_add asker br0 02:42:0a:4d:00:0a 10.77.0.10 - service=closed &&
-		ns asker ip neigh replace 10.77.0.254 lladdr $SINK_MAC dev eth0 &&
-		world_write && mv "$LAB/world.yaml" "$LAB/quick.yaml" &&
-		agent_start quick quick --runtime "static:$LAB/quick.yaml" --policies "$LAB/closed" || return
-	ns asker python3 tests/bench/prompt.py "$LAB/quick/log/denied.jsonl" 10.77.0.254 "$PROMPT_FLOWS" >"$LAB/prompt" || return
-	agent_stop quick
-	heading "From a refused flow's first packet to its line in the log ($PROMPT_FLOWS flows, one at a time)"
-	row "p50" "$(scaled %.1f "$(percentile 50 <"$LAB/prompt")") ms" \
-		"p99 $(scaled %.1f "$(percentile 99 <"$LAB/prompt")") ms, longest $(scaled %.1f "$(percentile 100 <"$LAB/prompt")") ms"
-}
-
-bench_evidence()
-{
-	floods_run && neighbour_run && prompt_run
+	floods_run && neighbour_run
 }
