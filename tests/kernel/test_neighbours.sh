@@ -40,12 +40,14 @@ start()
 # Ours, without what packets fill.
 ours()
 {
-	ns node nft -s list table netdev vethwall | sed '/^\tset [df][46]_/,/^\t}/d'
+	{
+		ns node nft -s list table netdev vethwall && ns node nft -s list table bridge vethwall
+	} | sed '/^\tset [df][46]_/,/^\t}/d'
 }
 # Theirs: everything else, without counters.
 theirs()
 {
-	ns node nft -s list ruleset | awk '/^table netdev vethwall/ {skip = 1} !skip {print} /^}/ {skip = 0}'
+	ns node nft -s list ruleset | awk '/^table (netdev|bridge) vethwall/ {skip = 1} !skip {print} /^}/ {skip = 0}'
 }
 is_same()
 {
