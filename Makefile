@@ -47,6 +47,8 @@ TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.
 LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
 NETPROBE := $(BUILD)/tests/lib/netprobe
 FLOOD := $(BUILD)/tests/lib/flood
+FAULTS := $(BUILD)/tests/lib/faults.so
+KERNELCHECK := $(BUILD)/tests/security/kernelcheck
 TRAFFIC := $(BUILD)/tests/bench/traffic
 FLOWLOG := $(BUILD)/tests/bench/flowlog
 BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
@@ -75,7 +77,7 @@ $(BUILD)/%.o: %.c
 $(BUILD)/src/cli/assets.o: $(wildcard src/cli/*.css src/cli/*.js)
 
 # What C tests share.
-$(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c tests/lib/flood.c,$(wildcard tests/lib/*.c)))
+$(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c tests/lib/flood.c tests/lib/faults.c,$(wildcard tests/lib/*.c)))
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 # tests/unit/test_X.c -> BUILD/tests/unit/test_X
@@ -87,12 +89,17 @@ $(NETPROBE) $(FLOOD) $(TRAFFIC): $(BUILD)/%: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -std=gnu17 -D_GNU_SOURCE $(CFLAGS) $(WARN) -static -o $@ $<
 
+# Preloaded into whatever is built: without sanitizers.
+$(FAULTS): $(BUILD)/%.so: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g $(WARN) -fno-builtin -fPIC -shared -o $@ $< -ldl
+
 check: deps deps-test ## build and run all tests and checks, under the sanitizers
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD) $(BUILD)/vethwall
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(FLOOD) $(FAULTS) $(KERNELCHECK) $(JUDGE) $(FLOWLOG)
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Faults for an agent in a lab (see lib.sh), and what is checked after each.
+#
+#   faults_begin           $VETHWALL becomes one whose calls faults.so makes fail; commands of clients do not
+#   fault_plan "WORDS"     from now on (faults.c); "" ends it
+#   faults_injected        how many calls have failed so far
+#   pool_begin BR; pool_start NAME N; pool_stop NAME   containers that only come and go: a veth on BR, its
+#                          other end in one namespace that all share
+#   settled A              A has no error, everything of the world file stands
+#   kernel_is A            the table is what A's policies and world compile to
+
+FAULTS_SO=${FAULTS_SO:-$BUILD/tests/lib/faults.so}
+KERNELCHECK=${KERNELCHECK:-$BUILD/tests/security/kernelcheck}
+FAULTS_N=0
+FAULTS_SURVIVED=0
+fault_generation=0
+
+faults_begin()
+{
+	VETHWALL_SHIPPED=$VETHWALL
+	VETHWALL=$LAB/vethwall-faulty
+	head -c 4096 /dev/zero >"$LAB/faults"
+	cat >"$VETHWALL" <<-END
+		#!/bin/sh
+		[ "\$1" = run ] || exec "$VETHWALL_SHIPPED" "\$@"
+		export ASAN_OPTIONS="\${ASAN_OPTIONS:+\$ASAN_OPTIONS:}verify_asan_link_order=0"
+		LD_PRELOAD=$FAULTS_SO VW_FAULTS=$LAB/faults VW_FAULTS_SEED=${SEED:-1} exec "$VETHWALL_SHIPPED" "\$@"
+	END
+	chmod +x "$VETHWALL"
+}
+
+# The text first, the byte that says that it is new last.
+fault_plan()
+{
+	fault_generation=$(((fault_generation + 1) % 90))
+	printf '%-2047s' "$1" | dd of="$LAB/faults" oflag=seek_bytes seek=1 bs=2047 conv=notrunc status=none
+	# shellcheck disable=SC2059
+	printf "\\$(printf %o $((fault_generation + 33)))" | dd of="$LAB/faults" bs=1 conv=notrunc status=none
+}
+
+faults_injected()
+{
+	od -An -v -t u8 -j 2048 -N 128 -w8 "$LAB/faults" | awk '{n += $1} END {print n}'
+}
+
+pool_begin()
+{
+	POOL_BR=$1
+	ns_add pool
+}
+
+pool_start()
+{
+	local name=$1 n=$2 mac
+	printf -v mac '02:42:0b:00:%02x:%02x' $((n / 250)) $((n % 250))
+	ns "$NODE" ip link add "v-$name" type veth peer name "p-$name" address "$mac" netns "$LAB_ID-pool" &&
+		ns "$NODE" ip link set "v-$name" master "$POOL_BR" up || return
+	CT_WORLD+=("name: $name, service: pool, namespace: shop, interfaces: [{veth: v-$name, network: $POOL_BR, mac: \"$mac\", ips: [10.77.$((100 + n / 250)).$((n % 250))]}]")
+}
+
+pool_stop()
+{
+	ns "$NODE" ip link del "v-$1"
+	ct_forget "$1"
+}
+
+world_stands()
+{
+	vw "$1" status --format json | jq -e --argjson n "${#CT_WORLD[@]}" '.error == null and .runtime.connected and
+		.counts.workloads == $n and .counts.enforced == $n' >/dev/null
+}
+
+settled()
+{
+	wait_until "${2:-30}" world_stands "$1" && return
+	vw "$1" status --format json | jq -c '[.error, .runtime, .counts, [.workloads[] | select(.state != "enforced")]]'
+	return 1
+}
+
+kernel_is()
+{
+	ns "$NODE" "$KERNELCHECK" "$LAB/$1/run"
+}
