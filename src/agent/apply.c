@@ -6,6 +6,7 @@
 #include "agent/snapshot.h"
 #include "agent/state.h"
 #include "vethwall/cleanup.h"
+#include "vethwall/version.h"
 
 #define DRAIN_MS 500 /* for cutting flows before the answer; what is left is cut from the loop */
 #define CONFIRM_MIN_MS 1000
@@ -281,7 +282,7 @@ static int check_plan(const struct order *o, struct vw_diag *d)
 		return r;
 	}
 	snprintf(p.node, sizeof(p.node), "%s", o->plan_node);
-	return vw_plan_file_check(&p, "the plan", VW_VERSION, node, d);
+	return vw_plan_file_check(&p, "the plan", vw_version, node, d);
 }
 
 /* Whether a change of policies can be judged now; else the answer that says why not. */

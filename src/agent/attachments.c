@@ -40,7 +40,10 @@ static int pids_for(struct vw_agent *a, int nsid, struct vw_attach_pid **ret, si
 		if (k->nsid < 0 || k->nsid == nsid) {
 			int fresh;
 
-			k->nsid = vw_links_nsid_of_pid(a->links, k->pid, &fresh) < 0 ? -1 : fresh;
+			k->nsid = vw_agent_asked(a,
+						 vw_links_nsid_of_pid(a->links, k->pid, &fresh)) < 0
+					  ? -1
+					  : fresh;
 		}
 		v[n++] = (struct vw_attach_pid){.id = k->id, .nsid = k->nsid};
 	}
@@ -71,8 +74,8 @@ static enum vw_attach query(struct vw_agent *a, const struct vw_link *l, struct 
 
 	if (l->nsid < 0)
 		return VW_ATTACH_NONE;
-	q.n_inner = vw_links_peer(a->links, l, &inner) == 0;
-	if (pids_for(a, l->nsid, &pids, &q.n_pids) < 0)
+	q.n_inner = vw_agent_asked(a, vw_links_peer(a->links, l, &inner)) == 0;
+	if (vw_agent_asked(a, pids_for(a, l->nsid, &pids, &q.n_pids)) < 0)
 		return VW_ATTACH_NONE;
 	q.pids = pids;
 	return vw_attach(&a->world, &q, at);
@@ -126,7 +129,7 @@ bool vw_agent_attach(struct vw_agent *a, const char *id)
 		return attach_named(a, id);
 	if (!w || !k)
 		return false;
-	if (k->pid > 0 && vw_links_nsid_of_pid(a->links, k->pid, &k->nsid) < 0)
+	if (k->pid > 0 && vw_agent_asked(a, vw_links_nsid_of_pid(a->links, k->pid, &k->nsid)) < 0)
 		k->nsid = -1;
 	if (complete(w) && k->pid <= 0)
 		return false;
@@ -321,7 +324,7 @@ void vw_agent_on_link(enum vw_link_event ev, const struct vw_link *l, void *agen
 		news = link_gone(a, l->ifindex);
 		break;
 	case VW_LINK_ADDRS:
-		if (vw_agent_host_addrs(a, &news) < 0)
+		if (vw_agent_asked(a, vw_agent_host_addrs(a, &news)) < 0)
 			vw_err("addresses of the node: out of memory");
 		break;
 	case VW_LINK_RESYNC:

@@ -519,3 +519,11 @@ void vw_denied_free(struct vw_denied **vp)
 	free(v);
 	*vp = NULL;
 }
+
+void vw_denied_tee(struct vw_denied *v,
+		   void (*fn)(void *arg, const struct vw_flow *f, const char *line, size_t n),
+		   void *arg)
+{
+	v->tee = fn;
+	v->tee_arg = arg;
+}

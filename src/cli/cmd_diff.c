@@ -12,6 +12,7 @@
 #include "cli/source.h"
 #include "vethwall/change.h"
 #include "vethwall/cleanup.h"
+#include "vethwall/version.h"
 
 #define RUN_DIR "/run/vethwall"
 
@@ -377,7 +378,7 @@ static int print(const struct vw_diff_options *o, const struct vw_diff *d)
 static int write_plan(const struct vw_diff_options *o, const struct vw_diff *d,
 		      struct vw_diag *diag)
 {
-	struct vw_plan_file p = {.version = (char *)VW_VERSION,
+	struct vw_plan_file p = {.version = (char *)vw_version,
 				 .made_us = d->until_us,
 				 .audit = o->audit,
 				 .sources = d->in.sources,

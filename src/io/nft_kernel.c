@@ -55,6 +55,17 @@ static int open_socket(struct mnl_socket **ret)
 	return 0;
 }
 
+int vw_nft_open_read(struct vw_nft *n)
+{
+	int r = open_socket(&n->read);
+
+	if (r && n->read) {
+		mnl_socket_close(n->read);
+		n->read = NULL;
+	}
+	return r;
+}
+
 int vw_nft_open(struct vw_nft **ret, struct vw_diag *d)
 {
 	_cleanup_(vw_nft_free) struct vw_nft *n = calloc(1, sizeof(*n));
@@ -67,7 +78,7 @@ int vw_nft_open(struct vw_nft **ret, struct vw_diag *d)
 		n->buf = malloc(VW_NFT_RECV_BYTES);
 		r = n->buf ? open_socket(&n->own) : -ENOMEM;
 		if (!r)
-			r = open_socket(&n->read);
+			r = vw_nft_open_read(n);
 	}
 	if (r) {
 		vw_error(d, NULL, "cannot open a netfilter netlink socket: %s%s", strerror(-r),

@@ -20,6 +20,9 @@ struct vw_nft {
 	uint8_t *buf;
 };
 
+/* Opens the reading socket, which an interrupted reading has given up: 0 or -errno. */
+int vw_nft_open_read(struct vw_nft *n);
+
 /* How a dump went. */
 struct vw_nft_trip {
 	bool interrupted; /* a commit fell into it */

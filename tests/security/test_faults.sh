@@ -137,7 +137,7 @@ limited()
 	prlimit --pid "${AGENT_PID[a]}" "$3"
 	survived "$1"
 }
-limited "no descriptor is left" --nofile=3:65536 --nofile=1024:65536
+limited "no descriptor is left" --nofile=3: --nofile=1024:
 
 kill "$steady"
 wait_until 20 grep -q lost "$LAB/steady.out"
