@@ -7,6 +7,7 @@
 #   faults_injected        how many calls have failed so far
 #   pool_begin BR; pool_start NAME N; pool_stop NAME   containers that only come and go: a veth on BR, its
 #                          other end in one namespace that all share
+#   churn_begin N; churn_end    in the background: N starts and N stops a second of pool containers
 #   settled A              A has no error, everything of the world file stands
 #   kernel_is A            the table is what A's policies and world compile to
 
@@ -18,13 +19,18 @@ fault_generation=0
 
 faults_begin()
 {
+	# ASan brings its own malloc: faults.so goes before the plain build, which `make check` has made too.
 	VETHWALL_SHIPPED=$VETHWALL
+	if grep -q __asan_init "$VETHWALL"; then
+		VETHWALL_SHIPPED=${BUILD%/san}/vethwall
+		[ "$BUILD" != "${BUILD%/san}" ] && [ -x "$VETHWALL_SHIPPED" ] ||
+			skip_all "needs the build without sanitizers beside this one"
+	fi
 	VETHWALL=$LAB/vethwall-faulty
 	head -c 4096 /dev/zero >"$LAB/faults"
 	cat >"$VETHWALL" <<-END
 		#!/bin/sh
 		[ "\$1" = run ] || exec "$VETHWALL_SHIPPED" "\$@"
-		export ASAN_OPTIONS="\${ASAN_OPTIONS:+\$ASAN_OPTIONS:}verify_asan_link_order=0"
 		LD_PRELOAD=$FAULTS_SO VW_FAULTS=$LAB/faults VW_FAULTS_SEED=${SEED:-1} exec "$VETHWALL_SHIPPED" "\$@"
 	END
 	chmod +x "$VETHWALL"
@@ -63,6 +69,38 @@ pool_stop()
 {
 	ns "$NODE" ip link del "v-$1"
 	ct_forget "$1"
+}
+
+# The pool's list of links and the world file follow each other as a runtime's would, in no fixed order.
+churn_begin()
+{
+	local pause
+	pause=$(awk -v n="$1" 'BEGIN {print 1 / n}')
+	: >"$LAB/churning"
+	(
+		trap - EXIT
+		n=0
+		while [ -e "$LAB/churning" ]; do
+			n=$((n % 5000 + 1))
+			[ $((n % 2)) -eq 0 ] || world_write
+			pool_start "c$n" "$n"
+			world_write
+			[ "$n" -le 8 ] || pool_stop "c$((n - 8))"
+			[ $((n % 3)) -eq 0 ] || world_write
+			echo "$n" >"$LAB/churned"
+			sleep "$pause"
+		done
+		for ((i = n > 8 ? n - 7 : 1; i <= n; i++)); do pool_stop "c$i"; done
+		world_write
+	) >"$LAB/churn.out" 2>&1 &
+	CHURN_PID=$!
+	LAB_PIDS+=("$CHURN_PID")
+}
+
+churn_end()
+{
+	rm -f "$LAB/churning"
+	wait_until 30 pid_gone "$CHURN_PID"
 }
 
 world_stands()

@@ -66,7 +66,12 @@ right()
 }
 lives()
 {
-	! pid_gone "${AGENT_PID[a]}" || { tail -n 40 "$LAB/a/agent.out"; return 1; }
+	local rc=0
+	pid_gone "${AGENT_PID[a]}" || return 0
+	wait "${AGENT_PID[a]}" || rc=$?
+	tail -n 30 "$LAB/a/agent.out"
+	echo "the agent has ended with $rc"
+	return 1
 }
 # survived WHAT: the fault is over; the agent lives or comes back, and all is right.
 survived()
