@@ -274,6 +274,7 @@ static void stop(struct vw_agent *a)
 	vw_enforced_done(&a->enforced);
 	vw_agent_sink_done(a);
 	vw_vec_done(&a->held);
+	vw_vec_done(&a->refused);
 	vw_vec_done(&a->bridges);
 	vw_world_done(&a->world);
 	vw_sources_done(&a->sources);

@@ -255,6 +255,15 @@ static int bridges_list(struct vw_agent *a, const unsigned *taken, size_t n_take
 	return 0;
 }
 
+static bool to_hold(const struct vw_agent *a, const struct vw_link *l, bool taken)
+{
+	if (vw_refused_is(a, l->ifindex, VW_REFUSED_LEFT_OUT))
+		return false;
+	if (vw_refused_is(a, l->ifindex, VW_REFUSED_HELD))
+		return true;
+	return a->s->hold_unknown && managed(a, l) && !taken;
+}
+
 int vw_agent_holds(struct vw_agent *a)
 {
 	__typeof__(a->held) now = {};
@@ -262,8 +271,7 @@ int vw_agent_holds(struct vw_agent *a)
 	size_t n_taken;
 	int r;
 
-	if (!a->s->hold_unknown)
-		return 0;
+	vw_refused_review(a, false);
 	r = attached_list(a, &taken, &n_taken);
 	if (!r)
 		r = bridges_list(a, taken, n_taken);
@@ -273,7 +281,7 @@ int vw_agent_holds(struct vw_agent *a)
 		struct held h = {.wall.ifindex = l->ifindex,
 				 .since_ns = old ? old->since_ns : vw_now_ns()};
 
-		if (!managed(a, l) || in_list(taken, n_taken, l->ifindex))
+		if (!to_hold(a, l, in_list(taken, n_taken, l->ifindex)))
 			continue;
 		memcpy(h.wall.dev, l->name, sizeof(h.wall.dev));
 		r = vw_vec_push(&now, h, VW_HELD_MAX);

@@ -84,7 +84,12 @@ static int compile(struct vw_agent *a, const struct vw_policyset *set, struct vw
 
 	for (size_t i = 0; i < a->held.n && !r; i++)
 		held[i] = a->held.v[i].wall;
-	return r ? r : vw_compile(set, &a->world, held, a->held.n, &a->s->config, ret, d);
+	if (r < 0)
+		return r;
+	vw_refused_hide(a);
+	r = vw_compile(set, &a->world, held, a->held.n, &a->s->config, ret, d);
+	vw_refused_show(a);
+	return r;
 }
 
 /* The change from what is in force; *ret_unknown when that had to be read from the kernel and there
@@ -288,6 +293,8 @@ int vw_agent_commit(struct vw_agent *a, struct vw_planned *p, struct vw_diag *d)
 
 	before_commit(a, &p->now);
 	r = send_ops(a, &p->ops, d);
+	if (r < 0)
+		vw_refused_note(a, p, d);
 	oplist_done(&p->ops);
 	if (!r) {
 		settle(a, &p->now, &p->change, p->unknown);
@@ -368,6 +375,7 @@ int vw_agent_reconcile(struct vw_agent *a)
 	a->enforced.failures = 0;
 	free(a->enforced.error);
 	a->enforced.error = NULL;
+	vw_refused_review(a, true);
 	announce(a);
 	return 0;
 }

@@ -45,6 +45,18 @@ struct held {
 	int64_t since_ns; /* CLOCK_MONOTONIC */
 };
 
+/* A wall that the kernel refused; see refused.c. */
+struct refused {
+	unsigned ifindex;
+	char dev[IFNAMSIZ];
+	int times; /* in a row */
+	bool left_out; /* was so, before it was tried anew */
+	int64_t wait_ms, until_ns; /* CLOCK_MONOTONIC; then it is tried anew */
+	char text[256]; /* the kernel's words */
+	struct vw_iface *hidden; /* between vw_refused_hide() and vw_refused_show() */
+	unsigned hidden_ifindex;
+};
+
 struct runtime_state {
 	bool ok; /* connected */
 	bool syncing; /* between begin() and synced() */
@@ -114,6 +126,7 @@ struct vw_agent {
 	vw_networks networks;
 	VW_VEC(unsigned) bridges; /* that carry an attached veth; sorted */
 	VW_VEC(struct held) held; /* sorted by ifindex */
+	VW_VEC(struct refused) refused;
 	struct runtime_state runtime_state;
 
 	struct enforced enforced;
@@ -161,6 +174,21 @@ bool vw_agent_attach(struct vw_agent *a, const char *id);
 bool vw_agent_attach_all(struct vw_agent *a);
 /* Brings the list of held veths up to date. */
 int vw_agent_holds(struct vw_agent *a);
+
+/* refused.c */
+enum vw_refused_stage { VW_REFUSED_HELD = 1, VW_REFUSED_LEFT_OUT };
+/* Whether the wall on this link was refused often enough for that. */
+bool vw_refused_is(const struct vw_agent *a, unsigned ifindex, enum vw_refused_stage stage);
+/* The kernel's words, or NULL: it is not refused. */
+const char *vw_refused_why(const struct vw_agent *a, unsigned ifindex);
+/* A commit of p went wrong. */
+void vw_refused_note(struct vw_agent *a, const struct vw_planned *p, const struct vw_diag *d);
+/* Forgets what is over: links that are gone, a time that has passed, and after a commit all that
+ * went through. */
+void vw_refused_review(struct vw_agent *a, bool committed);
+/* While the world is compiled the interfaces of refused walls have no link; a->held has it. */
+void vw_refused_hide(struct vw_agent *a);
+void vw_refused_show(struct vw_agent *a);
 
 /* again.c */
 /* What the kernel told or was asked for got lost, by want of memory, say: soon, look again. */

@@ -244,6 +244,7 @@ static int transaction(struct vw_nft *n, const struct vw_oplist *ops, uint32_t f
 	int r;
 
 	d = d ? d : &unused;
+	n->refused = SIZE_MAX;
 	if (!ops->list.n)
 		return 0;
 	r = vw_nft_generation(n, &before);
@@ -259,6 +260,7 @@ static int transaction(struct vw_nft *n, const struct vw_oplist *ops, uint32_t f
 	}
 	if (o.errors) {
 		explain(ops, &o, d);
+		n->refused = o.first.seq - o.seq - 1;
 		return -o.first.err;
 	}
 	if (r) {
@@ -271,6 +273,11 @@ static int transaction(struct vw_nft *n, const struct vw_oplist *ops, uint32_t f
 int vw_nft_commit(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d)
 {
 	return transaction(n, ops, n->table_flags, true, d);
+}
+
+size_t vw_nft_refused(const struct vw_nft *n)
+{
+	return n->refused;
 }
 
 int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d)

@@ -8,7 +8,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -16,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,7 +34,7 @@ enum kind {
 	SEND_ENOBUFS,
 	SEND_EINTR,
 	SPOIL, /* a message in the middle of a batch becomes nonsense: the kernel refuses all */
-	SPOIL_NAME, /* wherever a batch has the text of name=, its last character changes */
+	SPOIL_NAME, /* so does each that has the text of name= */
 	MEMORY,
 	FILES,
 	WRITE_ENOSPC,
@@ -342,36 +339,32 @@ ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struct sockad
 	return send_fails(fd) ? -1 : real(fd, buf, n, flags, sa, len);
 }
 
-/* The message half-way through a batch gets a type that nf_tables does not have. */
-static void spoil_middle(const struct msghdr *m)
+/* The messages of a batch; returns how many. */
+static size_t messages_of(const struct msghdr *m, struct nlmsghdr **ret, size_t max)
 {
-	struct nlmsghdr *all[65536], *nlh;
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->msg_iovlen; i++) {
+		struct nlmsghdr *nlh = m->msg_iov[i].iov_base;
 		int left = (int)m->msg_iov[i].iov_len;
 
-		for (nlh = m->msg_iov[i].iov_base; NLMSG_OK(nlh, left) && n < 65536;
-		     nlh = NLMSG_NEXT(nlh, left))
-			all[n++] = nlh;
+		for (; NLMSG_OK(nlh, left) && n < max; nlh = NLMSG_NEXT(nlh, left))
+			ret[n++] = nlh;
 	}
-	if (n > 2 && due(SPOIL))
-		all[n / 2]->nlmsg_type |= 0xff;
+	return n;
 }
 
-static void spoil_name(const struct msghdr *m)
+/* A type that nf_tables does not have, for the message half-way or those with the name. */
+static void spoil(const struct msghdr *m)
 {
-	size_t len = strlen(plan.name) + 1; /* with its end */
+	static struct nlmsghdr *all[65536];
+	size_t n = messages_of(m, all, 65536), len = strlen(plan.name) + 1;
 
-	for (size_t i = 0; len > 1 && i < m->msg_iovlen; i++) {
-		char *at = m->msg_iov[i].iov_base, *end = at + m->msg_iov[i].iov_len;
-
-		while ((at = memmem(at, (size_t)(end - at), plan.name, len))) {
-			if (due(SPOIL_NAME))
-				at[len - 2] = '~';
-			at += len;
-		}
-	}
+	if (n > 2 && due(SPOIL))
+		all[n / 2]->nlmsg_type |= 0xff;
+	for (size_t i = 0; len > 1 && i < n; i++)
+		if (memmem(all[i], all[i]->nlmsg_len, plan.name, len) && due(SPOIL_NAME))
+			all[i]->nlmsg_type |= 0xff;
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
@@ -380,10 +373,8 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 
 	if (send_fails(fd))
 		return -1;
-	if (is_netlink(fd) && page) {
-		spoil_middle(m);
-		spoil_name(m);
-	}
+	if (is_netlink(fd) && page)
+		spoil(m);
 	return real(fd, m, flags);
 }
 

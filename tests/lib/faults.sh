@@ -56,38 +56,51 @@ pool_begin()
 	ns_add pool
 }
 
+# The words for ip, and the world's line.
 pool_start()
 {
 	local name=$1 n=$2 mac
 	printf -v mac '02:42:0b:00:%02x:%02x' $((n / 250)) $((n % 250))
-	ns "$NODE" ip link add "v-$name" type veth peer name "p-$name" address "$mac" netns "$LAB_ID-pool" &&
-		ns "$NODE" ip link set "v-$name" master "$POOL_BR" up || return
+	pool_ip "link add v-$name type veth peer name p-$name address $mac netns $LAB_ID-pool"
+	pool_ip "link set v-$name master $POOL_BR up"
 	CT_WORLD+=("name: $name, service: pool, namespace: shop, interfaces: [{veth: v-$name, network: $POOL_BR, mac: \"$mac\", ips: [10.77.$((100 + n / 250)).$((n % 250))]}]")
 }
 
 pool_stop()
 {
-	ns "$NODE" ip link del "v-$1"
+	pool_ip "link del v-$1"
 	ct_forget "$1"
 }
 
-# The pool's list of links and the world file follow each other as a runtime's would, in no fixed order.
+# shellcheck disable=SC2086
+pool_ip()
+{
+	if [ -n "${POOL_FD:-}" ]; then
+		echo "$1" >&"$POOL_FD"
+	else
+		ns "$NODE" ip $1
+	fi
+}
+
+# Links and the world file follow each other in no fixed order, as with a runtime. One ip for all: a process for each
+# would be slower than the churn.
 churn_begin()
 {
 	local pause
-	pause=$(awk -v n="$1" 'BEGIN {print 1 / n}')
+	pause=$(awk -v n="$1" 'BEGIN {print 0.9 / n}')
 	: >"$LAB/churning"
+	: >"$LAB/churned"
 	(
 		trap - EXIT
+		exec {POOL_FD}> >(ns "$NODE" ip -force -batch -)
 		n=0
 		while [ -e "$LAB/churning" ]; do
 			n=$((n % 5000 + 1))
-			[ $((n % 2)) -eq 0 ] || world_write
-			pool_start "c$n" "$n"
-			world_write
+			[ $((n % 3)) -eq 0 ] || pool_start "c$n" "$n"
 			[ "$n" -le 8 ] || pool_stop "c$((n - 8))"
-			[ $((n % 3)) -eq 0 ] || world_write
-			echo "$n" >"$LAB/churned"
+			world_write
+			[ $((n % 3)) -ne 0 ] || pool_start "c$n" "$n"
+			echo "$n" >>"$LAB/churned"
 			sleep "$pause"
 		done
 		for ((i = n > 8 ? n - 7 : 1; i <= n; i++)); do pool_stop "c$i"; done

@@ -61,14 +61,13 @@ steady=$!
 t "flows of others go on" wait_until "$DEADLINE" grep -qs flowing "$LAB/steady.out"
 
 began=$SECONDS
-churn_begin 25
+churn_begin 30
 survived=0
 for ((k = 1; k <= KILLS; k++)); do
 	failed=$tap_failed
 	t "kill $k: what was denied stays so, and all is right with the next agent" killed_once
 	[ "$tap_failed" -ne "$failed" ] || survived=$((survived + 1))
 done
-note "churn: $(cat "$LAB/churned") starts and stops in $((SECONDS - began)) s"
 
 # Memory and descriptors, a sample a second; the first quarter is for warming up.
 sample()
@@ -99,6 +98,7 @@ flat()
 soak
 t "memory is flat" flat 1 1024
 t "descriptors are" flat 2 2
+note "churn: $(wc -l <"$LAB/churned") starts and as many stops in $((SECONDS - began)) s"
 note "soak: $SOAK_SECONDS s, KiB $(flat 1 1024), descriptors $(flat 2 2)"
 churn_end
 t "afterwards everything of the world stands" settled a

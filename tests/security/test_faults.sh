@@ -119,6 +119,28 @@ fault "there are no descriptors" "files=1000"
 fault "the disk is full" "enospc=1000 fsync=500"
 fault "everything at once" "recv_enobufs=50 recv_lost=20 send_eintr=50 spoil=100 memory=2 files=100 enospc=300"
 
+# One wall that is never taken: the others go on.
+refused_alone()
+{
+	vw a status --format json | jq -e '.error == null and any(.workloads[]; .name == "bad" and .state != "enforced" and
+		(.interfaces[0].reason | test("refused"))) and any(.workloads[]; .name == "good" and .state == "enforced") and
+		.counts.not_enforced == 1' >/dev/null
+}
+fault_plan "spoil_name=1000 name=v-bad"
+pool_start bad 4001
+pool_start good 4002
+world_write
+t "a wall that the kernel refuses keeps nobody else's" wait_until 20 refused_alone
+t "and is told" eval 'vw a status | grep "v-bad"'
+t "policies change" eval 'policy two "ingress: [{from: [{service: one}, {service: api}], ports: [udp/53]}]"; vw a reload'
+t "for the others" allowed api udp/53 10.77.0.14
+t "the kernel has what the agent says" kernel_is a
+t "what is denied stays so" closed
+fault_plan ""
+pool_stop bad
+pool_start bad 4003
+survived "a wall is refused"
+
 # Clocks.
 jump()
 {
