@@ -183,8 +183,14 @@ static void dns_answer(struct wall *w)
 	nftb_end(&w->b, "a DNS answer: to the agent as well");
 }
 
-/* What a wall with peers by name has before its chain of the direction: the hook leads here, so
- * that the rest of the wall is the same with and without. */
+/* Its DNS answers are looked at. */
+static bool wall_asks(const struct wall *w)
+{
+	return w->fqdn || w->cfg->dns_names;
+}
+
+/* What such a wall has before its chain of the direction: the hook leads here, so that the rest of
+ * the wall is the same with and without. */
 static void names_chain(struct wall *w)
 {
 	wall_begin(w, wall_dir(w, "ao", "ai"));
@@ -197,7 +203,7 @@ static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 {
 	w->sent = sent;
 	judge_chain(w, c);
-	if (w->fqdn)
+	if (wall_asks(w))
 		names_chain(w);
 	wall_flow_chains(w);
 	wall_begin(w, wall_dir(w, "i", "e"));
@@ -237,7 +243,7 @@ static void family(struct wall *w, const struct vw_compiled *c, const struct fam
 	uint8_t refused[] = {VW_F_MARK, a, a, VW_F_PROTO, VW_F_PORT, VW_F_PORT, VW_F_NONE};
 
 	wall_enter(w, f);
-	/* no counters: each would cost an allocation a flow, and a look-up counts a packet again */
+	/* counters, if any, are of the elements of flows only (wall_flows.c) */
 	dynamic_set(w, w->live, flow, 0, w->cfg->live_max, w->cfg->tcp_idle_ms);
 	dynamic_set(w, w->denied, refused, VW_SET_COUNTER | VW_SET_LIMIT, w->cfg->denied_max,
 		    DENIED_MS);
@@ -303,7 +309,7 @@ static void to_family(struct wall *w, const struct family *f)
 {
 	wall_enter(w, f);
 	own_frame(w);
-	wall_go(w, NFT_JUMP, w->fqdn ? wall_dir(w, "ao", "ai") : wall_dir(w, "i", "e"));
+	wall_go(w, NFT_JUMP, wall_asks(w) ? wall_dir(w, "ao", "ai") : wall_dir(w, "i", "e"));
 	nftb_end(&w->b, f->v == 4 ? "IPv4" : "IPv6");
 }
 
