@@ -47,6 +47,8 @@ TEST_SOURCES := $(wildcard tests/*/*.c)
 TEST_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.py)
 LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
+SOAK_MINUTES ?= 30
+soak: KILLS ?= 100
 # tests/fuzz/fuzz_X.c: BUILD/tests/fuzz/fuzz_X replays a corpus, `make fuzz` links it with a fuzzer.
 FUZZ_SECONDS ?= 20
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -135,6 +137,10 @@ fuzz: deps deps-test ## look for inputs that break a decoder, FUZZ_SECONDS (20) 
 
 fuzz-bins: $(FUZZERS:%=$(BUILD)/tests/fuzz/%.run)
 
+soak: deps deps-test ## SOAK_MINUTES (30) of churn, then KILLS (100) kills: tests/security/test_churn.sh in full
+	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(KERNELCHECK)
+	@SOAK_SECONDS=$$(($(SOAK_MINUTES) * 60)) KILLS=$(KILLS) $(PROVE) tests/security/test_churn.sh
+
 bench: deps deps-test ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
 	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(BENCH_BINS)
 	@BUILD=$(BUILD) tests/bench/bench.sh $(B)
@@ -192,6 +198,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
+.PHONY: all check test-bins test fuzz fuzz-bins soak bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o
