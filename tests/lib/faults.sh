@@ -13,8 +13,8 @@
 
 FAULTS_SO=${FAULTS_SO:-$BUILD/tests/lib/faults.so}
 KERNELCHECK=${KERNELCHECK:-$BUILD/tests/security/kernelcheck}
-FAULTS_N=0
-FAULTS_SURVIVED=0
+# shellcheck disable=SC2034 # for the tests
+FAULTS_N=0 FAULTS_SURVIVED=0
 fault_generation=0
 
 faults_begin()
@@ -23,8 +23,9 @@ faults_begin()
 	VETHWALL_SHIPPED=$VETHWALL
 	if grep -q __asan_init "$VETHWALL"; then
 		VETHWALL_SHIPPED=${BUILD%/san}/vethwall
-		[ "$BUILD" != "${BUILD%/san}" ] && [ -x "$VETHWALL_SHIPPED" ] ||
+		if [ "$BUILD" = "${BUILD%/san}" ] || ! [ -x "$VETHWALL_SHIPPED" ]; then
 			skip_all "needs the build without sanitizers beside this one"
+		fi
 	fi
 	VETHWALL=$LAB/vethwall-faulty
 	head -c 4096 /dev/zero >"$LAB/faults"
@@ -60,6 +61,7 @@ pool_begin()
 pool_start()
 {
 	local name=$1 n=$2 mac
+	# shellcheck disable=SC2153
 	printf -v mac '02:42:0b:00:%02x:%02x' $((n / 250)) $((n % 250))
 	pool_ip "link add v-$name type veth peer name p-$name address $mac netns $LAB_ID-pool"
 	pool_ip "link set v-$name master $POOL_BR up"
