@@ -61,8 +61,8 @@ pool_begin()
 pool_start()
 {
 	local name=$1 n=$2 mac
-	# shellcheck disable=SC2153
 	printf -v mac '02:42:0b:00:%02x:%02x' $((n / 250)) $((n % 250))
+	# shellcheck disable=SC2153
 	pool_ip "link add v-$name type veth peer name p-$name address $mac netns $LAB_ID-pool"
 	pool_ip "link set v-$name master $POOL_BR up"
 	CT_WORLD+=("name: $name, service: pool, namespace: shop, interfaces: [{veth: v-$name, network: $POOL_BR, mac: \"$mac\", ips: [10.77.$((100 + n / 250)).$((n % 250))]}]")
