@@ -272,6 +272,8 @@ int vw_agent_holds(struct vw_agent *a)
 	int r;
 
 	vw_refused_review(a, false);
+	if (!a->s->hold_unknown && !a->refused.n && !a->held.n)
+		return 0;
 	r = attached_list(a, &taken, &n_taken);
 	if (!r)
 		r = bridges_list(a, taken, n_taken);

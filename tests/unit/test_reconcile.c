@@ -65,6 +65,12 @@ int vw_nft_commit(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag 
 	return 0;
 }
 
+size_t vw_nft_refused(const struct vw_nft *n)
+{
+	(void)n;
+	return SIZE_MAX;
+}
+
 int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d)
 {
 	(void)n;
