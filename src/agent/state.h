@@ -115,6 +115,7 @@ struct vw_agent {
 	bool by_name; /* the runtime names the veths; else they are found by namespace and MAC */
 	struct vw_sandbox_state sandbox;
 	bool owned; /* nobody else can change the table */
+	enum vw_nft_guard guard; /* what the kernel has for one */
 	int64_t since_ns; /* CLOCK_REALTIME */
 
 	struct vw_sources sources; /* the texts of: */
@@ -128,6 +129,7 @@ struct vw_agent {
 	VW_VEC(unsigned) bridges; /* that carry an attached veth; sorted */
 	VW_VEC(struct held) held; /* sorted by ifindex */
 	VW_VEC(struct refused) refused;
+	VW_VEC(struct vw_veth) elsewhere; /* veths on bridges that are not managed; sorted */
 	struct runtime_state runtime_state;
 
 	struct enforced enforced;
@@ -198,6 +200,14 @@ void vw_agent_again(struct vw_agent *a);
 /* r of a question to the kernel: as above unless it is 0 or a real answer. Returns r. */
 int vw_agent_asked(struct vw_agent *a, int r);
 void vw_agent_again_timer(void *agent);
+
+/* guard.c */
+bool vw_agent_guard_wanted(const struct vw_agent *a);
+/* The bridge is managed by its name: by the settings, or as the runtime's. */
+bool vw_agent_guards_bridge(const struct vw_agent *a, const char *name);
+/* What the guard has to know, into what was compiled. 0 or -ENOMEM. */
+int vw_agent_guard_fill(const struct vw_agent *a, struct vw_guard *ret);
+json_t *vw_agent_guard_json(const struct vw_agent *a);
 
 /* sink.c */
 struct vw_runtime_sink vw_agent_sink(struct vw_agent *a);

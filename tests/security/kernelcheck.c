@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* kernelcheck RUN_DIR, in the agent's network namespace: compiles what the agent says it enforces
- * (its policies and world) once more, reads the table from the kernel, and plans from the one to
+ * (its policies and world) once more, reads the walls from the kernel, and plans from the one to
  * the other. Exit 0 when there is nothing to do; else 1 and the operations that would be needed. */
+#include <linux/netfilter.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static int differences(struct vw_nft *nft, const struct vw_snapshot *s, struct v
 	_cleanup_(vw_ruleset_done) struct vw_ruleset dump = {};
 	_cleanup_(vw_change_done) struct vw_change change = {};
 	_cleanup_(oplist_done) struct vw_oplist ops = {};
-	int r = vw_nft_dump(nft, &dump, d);
+	int n = 0, r = vw_nft_dump(nft, &dump, d);
 
 	if (!r)
 		r = vw_change_adopt(&dump, &s->compiled, &change);
@@ -38,12 +39,16 @@ static int differences(struct vw_nft *nft, const struct vw_snapshot *s, struct v
 		r = vw_plan(&change.have, &change.want, &ops);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ops.list.n && i < SHOWN; i++)
-		printf("differs: operation %d on %s\n", (int)ops.list.v[i].type,
-		       name_of(&ops.list.v[i]));
+	vw_vec_foreach (op, &ops.list) {
+		/* Which bridges are managed is not part of a snapshot. */
+		if (vw_op_family(op) == NFPROTO_BRIDGE)
+			continue;
+		if (n++ < SHOWN)
+			printf("differs: operation %d on %s\n", (int)op->type, name_of(op));
+	}
 	vw_vec_foreach (ifindex, &change.absent)
 		printf("differs: no wall on ifindex %u\n", *ifindex);
-	return (int)(ops.list.n + change.absent.n);
+	return n + (int)change.absent.n;
 }
 
 int main(int argc, char **argv)

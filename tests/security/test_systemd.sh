@@ -8,22 +8,34 @@
 SYSTEMD=/lib/systemd/systemd
 # The build that operators install, also while the sanitizers' is tested.
 PLAIN=${BUILD%/san}
-why=$(lab_missing jq systemctl systemd-analyze journalctl)
-[ -n "$why" ] || [ -x "$SYSTEMD" ] || why="systemd is not installed"
-[ -n "$why" ] || [ -x "$PLAIN/vethwall" ] || why="$PLAIN/vethwall is not built"
-[ -n "$why" ] || grep -q cgroup2 /proc/filesystems || why="no cgroup v2"
+# Where the machine has its cgroup v2 tree, alone or beside v1.
+cgroup_mount()
+{
+	awk '{for (i = 7; i <= NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") {print $5; exit}}' /proc/self/mountinfo
+}
+# Why systemd cannot run here, or nothing.
+systemd_missing()
+{
+	local why root
+	why=$(lab_missing jq systemctl systemd-analyze journalctl)
+	[ -z "$why" ] || { echo "$why"; return; }
+	[ -x "$SYSTEMD" ] || { echo "systemd is not installed"; return; }
+	[ -x "$PLAIN/vethwall" ] || { echo "$PLAIN/vethwall is not built"; return; }
+	root=$(cgroup_mount)
+	[ -n "$root" ] || { echo "no cgroup v2 is mounted"; return; }
+	mkdir "$root/vw-try-$$" 2>/dev/null || { echo "no cgroup can be made"; return; }
+	rmdir "$root/vw-try-$$"
+	unshare --fork --pid --mount --uts --ipc --cgroup --mount-proc sh -c 'mount -t tmpfs t /mnt && mkdir /mnt/u /mnt/w &&
+		mount -t overlay -o lowerdir=/etc,upperdir=/mnt/u,workdir=/mnt/w o /etc' 2>/dev/null ||
+		echo "no overlay can be mounted"
+}
+why=$(systemd_missing)
 [ -z "$why" ] || skip_all "$why"
 
 lab_begin systemd
 INST=$LAB/inst
 CG=''
 SD_PID=''
-
-# Where the machine has its cgroup v2 tree, alone or beside v1.
-cgroup_mount()
-{
-	awk '{for (i = 7; i <= NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") {print $5; exit}}' /proc/self/mountinfo
-}
 
 sd_clean()
 {
@@ -84,7 +96,6 @@ systemd_start()
 {
 	local root
 	root=$(cgroup_mount)
-	[ -n "$root" ] || { echo "no cgroup v2 mounted"; return 1; }
 	CG=$root/$LAB_ID
 	mkdir "$CG" || { CG=; return 1; }
 	# shellcheck disable=SC2016
