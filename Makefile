@@ -18,7 +18,9 @@ DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
 DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
 	python3-scapy python3-prometheus-client rsyslog systemd openssl \
 	python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
-	tshark clang libclang-rt-14-dev binutils shellcheck mandoc codespell iputils-ping git
+	tshark clang libclang-rt-14-dev binutils shellcheck mandoc codespell iputils-ping git \
+	firewalld ufw dbus
+DEPS_BENCH := ulogd2 ulogd2-json
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
@@ -57,7 +59,8 @@ NETPROBE := $(BUILD)/tests/lib/netprobe
 FLOOD := $(BUILD)/tests/lib/flood
 TRAFFIC := $(BUILD)/tests/bench/traffic
 FLOWLOG := $(BUILD)/tests/bench/flowlog
-BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
+WATCH := $(BUILD)/tests/bench/watch
+BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(WATCH) $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
 JUDGE := $(BUILD)/tests/conformance/judge
 PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
 
@@ -113,7 +116,7 @@ check: deps deps-test ## build and run all tests and checks, under the sanitizer
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(REPLAYS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(REPLAYS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG) $(WATCH)
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))
@@ -130,8 +133,8 @@ check-security: deps deps-test ## the attempts to break it in their long forms, 
 	+@$(MAKE) --no-print-directory -j$(JOBS) test-bins
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/security/summary
 
-bench: deps deps-test ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
-	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(BENCH_BINS)
+bench: deps deps-test deps-bench ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
+	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(FLOOD) $(BENCH_BINS)
 	@BUILD=$(BUILD) tests/bench/bench.sh $(B)
 
 demo: deps deps-demo ## a real Docker Engine in a namespace, four services, the agent, and what passes
@@ -178,6 +181,8 @@ deps-demo:
 	@contrib/deps.sh $(DEPS_DEMO)
 deps-test: ## Debian packages that the tests need
 	@contrib/deps.sh $(DEPS_TEST)
+deps-bench:
+	@contrib/deps.sh $(DEPS_BENCH)
 
 clean: ## remove build/
 	rm -rf build
@@ -187,6 +192,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check check-security test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
+.PHONY: all check check-security test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo deps-bench \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o
