@@ -8,15 +8,17 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 SAN ?=
 BUILD ?= build$(if $(SAN),/san)
 JOBS ?= $(shell nproc)
-PKGS := libnftnl libmnl jansson yaml-0.1 libpcap libcurl libmd
+PKGS := libnftnl libmnl jansson yaml-0.1 libpcap libcurl libmd libssl libcrypto libmicrohttpd libseccomp libcap-ng
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 
 DEPS := gcc make pkg-config libc6-dev libnftnl-dev libmnl-dev libjansson-dev libyaml-dev libpcap-dev \
-	libcurl4-openssl-dev libmd-dev
+	libcurl4-openssl-dev libmd-dev libssl-dev libmicrohttpd-dev \
+	libseccomp-dev libcap-ng-dev
 DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
 DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
-	python3-scapy python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
-	shellcheck mandoc codespell iputils-ping git
+	python3-scapy python3-prometheus-client rsyslog systemd openssl \
+	python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
+	tshark clang libclang-rt-14-dev shellcheck mandoc codespell iputils-ping git
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
@@ -28,7 +30,7 @@ CFLAGS ?= -O2 -g
 # pkg-config is asked once, when something is compiled: `make deps` may have come before.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 LIBS = $(eval LIBS := $$(shell pkg-config --libs $(PKGS)))$(LIBS)
-BASE_FLAGS := -std=gnu17 -Iinclude -Isrc -iquote . -D_GNU_SOURCE -DVW_VERSION='"$(VERSION)"' \
+BASE_FLAGS := -std=gnu17 -Iinclude -Isrc -iquote . -D_GNU_SOURCE \
 	-DVW_SYSCONFDIR='"$(SYSCONFDIR)/vethwall"'
 ALL_CFLAGS = $(BASE_FLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(PKG_CFLAGS)
 ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
@@ -45,7 +47,12 @@ TEST_SOURCES := $(wildcard tests/*/*.c)
 TEST_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.py)
 LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
+# tests/fuzz/fuzz_X.c: BUILD/tests/fuzz/fuzz_X replays a corpus, `make fuzz` links it with a fuzzer.
+FUZZ_SECONDS ?= 20
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 NETPROBE := $(BUILD)/tests/lib/netprobe
+FLOOD := $(BUILD)/tests/lib/flood
 TRAFFIC := $(BUILD)/tests/bench/traffic
 FLOWLOG := $(BUILD)/tests/bench/flowlog
 BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
@@ -67,6 +74,14 @@ $(BUILD)/$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/main.c,$(wildcard 
 endef
 $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 
+# Only this object knows the version, and is compiled again when that changes.
+$(BUILD)/version.now: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+FORCE:
+$(BUILD)/src/base/version.%: BASE_FLAGS += -DVW_VERSION='"$(VERSION)"'
+$(BUILD)/src/base/version.o: $(BUILD)/version.now
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -74,15 +89,20 @@ $(BUILD)/%.o: %.c
 $(BUILD)/src/cli/assets.o: $(wildcard src/cli/*.css src/cli/*.js)
 
 # What C tests share.
-$(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c,$(wildcard tests/lib/*.c)))
+$(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c tests/lib/flood.c,$(wildcard tests/lib/*.c)))
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 # tests/unit/test_X.c -> BUILD/tests/unit/test_X
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/lib.a $(ARCHIVES)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/tests/lib.a $(LINK) $(LIBS) $(shell pkg-config --libs cmocka)
 
+$(REPLAYS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(ARCHIVES)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/tests/fuzz/replay.o $(LINK) $(LIBS)
+$(BUILD)/tests/fuzz/%.run: $(BUILD)/tests/fuzz/%.o $(ARCHIVES)
+	$(call say,LD)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $< $(LINK) $(LIBS)
+
 # Static and without sanitizers: they run inside containers.
-$(NETPROBE) $(TRAFFIC): $(BUILD)/%: %.c
+$(NETPROBE) $(FLOOD) $(TRAFFIC): $(BUILD)/%: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -std=gnu17 -D_GNU_SOURCE $(CFLAGS) $(WARN) -static -o $@ $<
 
@@ -91,10 +111,22 @@ check: deps deps-test ## build and run all tests and checks, under the sanitizer
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(NETPROBE) $(JUDGE) $(FLOWLOG)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(REPLAYS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG)
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))
+
+# What is found stays in BUILD/fuzz; the corpus in tests/fuzz is only read.
+fuzz: deps deps-test ## look for inputs that break a decoder, FUZZ_SECONDS (20) for each harness
+	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/fuzz CC=clang SAN=fuzzer-no-link,address,undefined fuzz-bins
+	@for f in $(FUZZERS); do \
+		d=$(BUILD)/fuzz/$$f; mkdir -p $$d; \
+		if $(BUILD)/fuzz/tests/fuzz/$$f.run -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 \
+			-artifact_prefix=$$d- $$d tests/fuzz/corpus/$${f#fuzz_} 2>$$d.log; \
+		then echo "ok $$f: $$(tail -n 1 $$d.log)"; else tail -n 40 $$d.log; echo "not ok $$f"; exit 1; fi; \
+	done
+
+fuzz-bins: $(FUZZERS:%=$(BUILD)/tests/fuzz/%.run)
 
 bench: deps deps-test ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
 	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(BENCH_BINS)
@@ -153,6 +185,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check test-bins test bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
+.PHONY: all check test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o

@@ -20,6 +20,13 @@ _vethwall()
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 		;;
+	--by)
+		mapfile -t COMPREPLY < <(compgen -W \
+			"workload service namespace image peer peer_service peer_name src_ip dest_ip peer_ip dest_port proto direction policy rule event_type" -- "$cur")
+		;;
+	--sort) mapfile -t COMPREPLY < <(compgen -W "packets bytes records flows" -- "$cur") ;;
+	--event) mapfile -t COMPREPLY < <(compgen -W "denied audited allowed overflow held" -- "$cur") ;;
+	--direction) mapfile -t COMPREPLY < <(compgen -W "ingress egress" -- "$cur") ;;
 	--fail-on)
 		mapfile -t COMPREPLY < <(compgen -W \
 			"cut opened closed opened-world opened-host isolated plan denied-live" -- "$cur")
@@ -33,6 +40,9 @@ _vethwall()
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W \
 				"$(vethwall "${COMP_WORDS[1]}" --help 2>/dev/null | grep -oE -- '--[a-z-]+' | sort -u)" -- "$cur")
+		elif [[ $prev == flows && $COMP_CWORD -eq 2 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W \
+				"list top timeline scans first-seen live follow show verify" -- "$cur")
 		else
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		fi

@@ -5,7 +5,7 @@
 #ifndef VETHWALL_DENIED_H
 #define VETHWALL_DENIED_H
 
-#include "vethwall/compile.h"
+#include "vethwall/flow.h"
 #include "vethwall/loop.h"
 #include "vethwall/nft.h"
 #include "vethwall/settings.h"
@@ -42,6 +42,10 @@ typedef void (*vw_flow_namer)(void *arg, unsigned ifindex, const struct vw_tuple
 int vw_denied_open(struct vw_loop *loop, struct vw_nft *nft, const struct vw_settings *s,
 		   vw_flow_namer namer, void *arg, struct vw_denied **ret, struct vw_diag *d);
 void vw_denied_free(struct vw_denied **v);
+/* fn is called with each record that was written, and its line. */
+void vw_denied_tee(struct vw_denied *v,
+		   void (*fn)(void *arg, const struct vw_flow *f, const char *line, size_t n),
+		   void *arg);
 /* A wall stands: its sets are read from now on. has4/has6: which denied sets it has; neither: the
  * veth is held. Again when that has changed. */
 void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6);

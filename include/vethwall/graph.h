@@ -78,8 +78,10 @@ struct vw_graph_fold {
 /* A line of the picture: a cubic curve. */
 struct vw_graph_curve {
 	size_t edge; /* index; SIZE_MAX: a bundle of `edges` between two groups */
+	enum vw_graph_kind kind;
 	uint32_t from, to; /* nodes, or groups of a bundle */
 	size_t edges; /* of a bundle */
+	uint64_t packets; /* of them, where they are denied */
 	bool back; /* a bundle with edges in both directions */
 	bool bundled; /* an edge that a bundle stands for: shown on demand */
 	struct vw_point p[4];
@@ -98,6 +100,7 @@ struct vw_graph {
 	VW_VEC(uint32_t) by_name; /* nodes, sorted by kind and name */
 	VW_VEC(uint32_t) by_text; /* texts, sorted */
 	size_t undrawn; /* edges beyond VW_GRAPH_DRAWN_MAX */
+	size_t minor; /* bundles left out: too many, and others have more in them */
 	bool cut_short; /* there is more than the graph holds */
 	bool large; /* laid out for many: labels on demand, bundles */
 	int width, height;

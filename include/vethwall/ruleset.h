@@ -191,9 +191,14 @@ struct vw_oplist {
 	VW_VEC(struct vw_op_ir) list;
 };
 
-/* Prints the ruleset, or the operations as a unified diff ("+ add rule ..."), in nft(8) syntax into
- * a malloc'd string (caller frees); NULL without memory. */
+/* Prints the ruleset in nft(8) syntax into a malloc'd string (caller frees); NULL without memory.
+ */
 char *vw_ruleset_print(const struct vw_ruleset *r);
-char *vw_oplist_print(const struct vw_oplist *ops);
+/* The operations likewise, as a unified diff: a line begins with "+ ", "- ", or "  " for a rule
+ * that was there and stays. Without these two characters the lines are a script for `nft -f`; what
+ * goes without a statement of its own (the rules of a chain that is emptied, the elements of a set
+ * that is deleted) is named in comments of it: "- # rule ...". ret_wordless (may be NULL): rules
+ * added that nft 1.0.6 cannot parse, each says so in a comment; a change of policies has none. */
+char *vw_oplist_print(const struct vw_oplist *ops, size_t *ret_wordless);
 
 #endif

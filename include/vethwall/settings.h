@@ -5,6 +5,7 @@
 
 #include "vethwall/addr.h"
 #include "vethwall/compile.h"
+#include "vethwall/output_settings.h"
 
 enum vw_image_format { VW_IMAGES_DIGESTS, VW_IMAGES_TRIVY, VW_IMAGES_GRYPE };
 /* In order; what a list of refused images starts from is LOW or above. */
@@ -30,6 +31,7 @@ struct vw_settings {
 	char *runtime; /* "docker[:SOCKET]" or "static:FILE" */
 	char *policies, *run_dir, *state_dir, *log_dir;
 	char *log_group; /* may read the log and ask the agent; NULL: root only */
+	bool sandbox; /* give up privileges after the start; default true */
 	bool hold_unknown; /* hold unknown veths on managed bridges; default true */
 	VW_VEC(struct vw_addr) dns; /* resolvers; empty: /etc/resolv.conf and the host */
 	uint64_t log_segment_bytes; /* rotate denied.jsonl at this size */
@@ -42,6 +44,9 @@ struct vw_settings {
 	unsigned history; /* sets of policies that were in force, kept to go back to */
 	bool audit; /* mode: audit: nothing is refused by policy, it is recorded */
 	VW_VEC(struct vw_image_source) image_lists; /* names unique */
+	VW_VEC(struct vw_output_settings) outputs;
+	struct vw_addr metrics_addr; /* of the node itself; family 0: no port is opened */
+	uint16_t metrics_port;
 	struct vw_config config; /* default: deny, sizes, timeouts, NFLOG group */
 };
 

@@ -119,6 +119,27 @@ static int open_control(struct vw_agent *a, struct vw_diag *d)
 	return vw_control_open(a->loop, a->s->run_dir, gid, vw_agent_requests, a, &a->control, d);
 }
 
+static void on_record(void *arg, const struct vw_flow *f, const char *line, size_t n)
+{
+	struct vw_agent *a = arg;
+
+	vw_metrics_flow(&a->metrics, f);
+	vw_outputs_put(&a->outputs, line, n);
+}
+
+/* Who is told of records and figures. */
+static int open_outputs(struct vw_agent *a, struct vw_diag *d)
+{
+	int r = vw_outputs_open(a->loop, a->s, &a->outputs, d);
+
+	vw_denied_tee(a->denied, on_record, a);
+	if (r || !a->s->metrics_port)
+		return r;
+	return vw_metrics_port_open(a->loop, &a->s->metrics_addr, a->s->metrics_port,
+				    vw_agent_metrics_text, VW_OPENMETRICS_TYPE, a, &a->metrics_port,
+				    d);
+}
+
 static void on_stop(int signo, void *arg)
 {
 	struct vw_agent *a = arg;
@@ -156,6 +177,24 @@ static int watch_signals(struct vw_agent *a)
 	return r ? r : vw_loop_signal(a->loop, SIGHUP, on_reload, a);
 }
 
+/* From the loop: an agent that hangs in one of its turns says nothing and is started anew. */
+static void on_watchdog(void *arg)
+{
+	struct vw_agent *a = arg;
+
+	vw_notify("WATCHDOG=1");
+	vw_timer_arm(a->watchdog, vw_notify_watchdog_ms());
+}
+
+static int watch_dog(struct vw_agent *a)
+{
+	int r = vw_timer_new(a->loop, on_watchdog, a, &a->watchdog);
+
+	if (!r && vw_notify_watchdog_ms())
+		on_watchdog(a);
+	return r;
+}
+
 /* In this order: nothing is opened that a refused file, a missing privilege or a second agent would
  * make useless, and the runtime last, when all that its reports need is there. */
 static int start(struct vw_agent *a, struct vw_diag *d)
@@ -174,6 +213,8 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = watch_signals(a);
 	if (!r)
+		r = watch_dog(a);
+	if (!r)
 		r = vw_timer_new(a->loop, vw_agent_reconcile_timer, a, &a->reconcile_timer);
 	if (!r)
 		r = open_table(a, d);
@@ -191,12 +232,16 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = vw_denied_open(a->loop, a->nft, a->s, namer, a, &a->denied, d);
 	if (!r)
+		r = open_outputs(a, d);
+	if (!r)
 		r = open_control(a, d);
 	if (!r)
 		r = vw_agent_applied_start(a);
 	if (!r)
 		r = vw_agent_images_open(a);
-	return r ? r : open_runtime(a, d);
+	if (!r)
+		r = open_runtime(a, d);
+	return r || !a->s->sandbox ? r : vw_agent_fence(a, d);
 }
 
 static void stop(struct vw_agent *a)
@@ -208,12 +253,16 @@ static void stop(struct vw_agent *a)
 	vw_agent_images_done(a);
 	vw_runtime_free(&a->runtime);
 	vw_denied_free(&a->denied);
+	vw_metrics_port_free(&a->metrics_port);
+	vw_outputs_done(&a->outputs);
+	vw_metrics_done(&a->metrics);
 	vw_agent_learn_done(a);
 	vw_live_watch_free(&a->live);
 	vw_agent_seen_done(a);
 	vw_rejudge_done(&a->rejudge);
 	vw_links_free(&a->links);
 	vw_nft_free(&a->nft);
+	vw_timer_free(&a->watchdog);
 	vw_timer_free(&a->reconcile_timer);
 	vw_loop_free(&a->loop);
 	vw_naming_done(&a->naming);

@@ -127,12 +127,12 @@ int vw_agent_applied_load(struct vw_agent *a, struct vw_diag *d)
 	struct vw_applied_state *s = &a->applied.state;
 
 	open_history(a);
-	if (s->previous && vw_agent_applied_left_ms(a) == 0) {
-		a->applied.overdue = load_stored(a, s->previous) == 0;
-		a->applied.stuck = !a->applied.overdue;
-		if (a->applied.overdue)
-			return 0;
-	}
+	if (s->previous && vw_agent_applied_left_ms(a) > 0 && load_stored(a, s->enforced) == 0)
+		return 0;
+	a->applied.overdue = s->previous && load_stored(a, s->previous) == 0;
+	if (a->applied.overdue)
+		return 0;
+	a->applied.stuck = s->previous;
 	if ((s->previous || s->pinned) && load_stored(a, s->enforced) == 0)
 		return 0;
 	if (s->previous || s->pinned)
@@ -215,6 +215,7 @@ int vw_agent_applied_record(struct vw_agent *a, const struct vw_taking *t, struc
 			       .documents = (unsigned)t->documents,
 			       .audit = t->audit};
 	const struct vw_applied *last;
+	bool known;
 	int r = 0;
 
 	if (!a->applied.history) {
@@ -224,7 +225,8 @@ int vw_agent_applied_record(struct vw_agent *a, const struct vw_taking *t, struc
 	vw_sources_digest(t->sources, e.digest);
 	vw_applied_count(&e, t->before, t->sources);
 	last = vw_history_last(a->applied.history);
-	if (last && !strcmp(last->digest, e.digest) && last->audit == e.audit)
+	known = last && !strcmp(last->digest, e.digest) && last->audit == e.audit;
+	if (known)
 		e.id = last->id;
 	else
 		r = vw_history_put(a->applied.history, &e, t->sources, d);
@@ -234,8 +236,12 @@ int vw_agent_applied_record(struct vw_agent *a, const struct vw_taking *t, struc
 	next.pinned = !is_of_folder(a, e.digest, e.audit);
 	deadline(a, t->confirm_ms, &next);
 	r = set_state(a, &next, d);
-	if (r < 0 && (!last || last->id != e.id))
+	if (r < 0 && !known)
 		vw_history_drop(a->applied.history, e.id);
+	if (!r && t->peer) { /* somebody looked after it */
+		free(a->applied.error);
+		a->applied.error = NULL;
+	}
 	return r;
 }
 
@@ -248,6 +254,7 @@ void vw_agent_applied_undo(struct vw_agent *a, const struct vw_applied_state *be
 		return;
 	if (set_state(a, before, &d) == 0 && id > before->enforced)
 		vw_history_drop(a->applied.history, id);
+	a->applied.state = *before;
 	remember(a, &d);
 }
 

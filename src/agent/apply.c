@@ -6,6 +6,7 @@
 #include "agent/snapshot.h"
 #include "agent/state.h"
 #include "vethwall/cleanup.h"
+#include "vethwall/version.h"
 
 #define DRAIN_MS 500 /* for cutting flows before the answer; what is left is cut from the loop */
 #define CONFIRM_MIN_MS 1000
@@ -133,7 +134,7 @@ static int read_candidate(struct vw_agent *a, const struct order *o, struct cand
 
 static int digest_plan(const struct vw_planned *p, char ret[static VW_DIGEST_LEN])
 {
-	_cleanup_free_ char *text = vw_oplist_print(&p->ops);
+	_cleanup_free_ char *text = vw_oplist_print(&p->ops, NULL);
 
 	if (!text)
 		return -ENOMEM;
@@ -213,11 +214,11 @@ static void tell(struct vw_agent *a, const struct vw_taking *t, uint64_t cut_bef
 	size_t left = vw_rejudge_drain(&a->rejudge, DRAIN_MS);
 	unsigned long long cut = a->rejudge.cut - cut_before;
 
-	vw_info("set %llu is in force by %s: %zu policies, %lld operations in one transaction, "
-		"%llu "
-		"live flows lost their permission and were cut%s",
-		(unsigned long long)s->enforced, vw_applied_action_str(t->action),
-		a->policies.list.n, json_integer_value(json_object_get(answer, "operations")), cut,
+	vw_info("set %llu%s is in force by %s: %zu policies, %lld operations in one transaction",
+		(unsigned long long)s->enforced, s->enforced ? "" : " (not stored)",
+		vw_applied_action_str(t->action), a->policies.list.n,
+		json_integer_value(json_object_get(answer, "operations")));
+	vw_info("%llu live flows lost their permission and were cut%s", cut,
 		left ? ", not all are judged yet" : "");
 	if (s->previous)
 		vw_warn("set %llu comes back in %lld s unless 'vethwall confirm' comes before",
@@ -227,13 +228,12 @@ static void tell(struct vw_agent *a, const struct vw_taking *t, uint64_t cut_bef
 			"'vethwall reload' puts them in force",
 			a->s->policies);
 	json_object_update_new(
-		answer,
-		json_pack("{s:o, s:I, s:I, s:b, s:o, s:I}", "set",
-			  a->applied.history ? json_integer((json_int_t)s->enforced) : json_null(),
-			  "flows_cut", (json_int_t)cut, "walls_left", (json_int_t)left, "pinned",
-			  s->pinned, "previous",
-			  s->previous ? json_integer((json_int_t)s->previous) : json_null(),
-			  "confirm_ms", (json_int_t)s->confirm_ms));
+		answer, json_pack("{s:o, s:I, s:I, s:b, s:o, s:I}", "set",
+				  s->enforced ? json_integer((json_int_t)s->enforced) : json_null(),
+				  "flows_cut", (json_int_t)cut, "walls_left", (json_int_t)left,
+				  "pinned", s->pinned, "previous",
+				  s->previous ? json_integer((json_int_t)s->previous) : json_null(),
+				  "confirm_ms", (json_int_t)s->confirm_ms));
 }
 
 static json_t *put_in_force(struct vw_agent *a, struct vw_taking *t, struct candidate *c,
@@ -253,8 +253,10 @@ static json_t *put_in_force(struct vw_agent *a, struct vw_taking *t, struct cand
 		json_decref(answer);
 		return refused_for("what is in force cannot be written down", d);
 	}
-	if (r < 0)
+	if (r < 0) {
 		vw_warn("%s: a restart will not know this set", d->list.v[0].text);
+		a->applied.state = (struct vw_applied_state){};
+	}
 	r = enforce(a, c, d);
 	if (r < 0) {
 		vw_agent_applied_undo(a, &before);
@@ -280,7 +282,7 @@ static int check_plan(const struct order *o, struct vw_diag *d)
 		return r;
 	}
 	snprintf(p.node, sizeof(p.node), "%s", o->plan_node);
-	return vw_plan_file_check(&p, "the plan", VW_VERSION, node, d);
+	return vw_plan_file_check(&p, "the plan", vw_version, node, d);
 }
 
 /* Whether a change of policies can be judged now; else the answer that says why not. */

@@ -349,7 +349,7 @@ void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6)
 	w->due_ms = DENIED_NEVER;
 	make_due(v, w, denied_now_ms() + (has4 || has6 ? NEWS_MS : HELD_FIRST_MS));
 	if (!vw_timer_armed(v->keep_timer))
-		vw_timer_arm(v->keep_timer, KEEP_MS);
+		vw_timer_arm(v->keep_timer, v->trusted ? KEEP_MS : NEWS_MS);
 }
 
 void vw_denied_wall_gone(struct vw_denied *v, unsigned ifindex)
@@ -518,4 +518,12 @@ void vw_denied_free(struct vw_denied **vp)
 	free(v->keep_path);
 	free(v);
 	*vp = NULL;
+}
+
+void vw_denied_tee(struct vw_denied *v,
+		   void (*fn)(void *arg, const struct vw_flow *f, const char *line, size_t n),
+		   void *arg)
+{
+	v->tee = fn;
+	v->tee_arg = arg;
 }

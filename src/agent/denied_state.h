@@ -120,6 +120,8 @@ struct vw_denied {
 	struct vw_ratelimit said; /* about writing */
 	struct vw_ratelimit said_pcap;
 	struct vw_ratelimit said_read;
+	void (*tee)(void *arg, const struct vw_flow *f, const char *line, size_t n);
+	void *tee_arg;
 	struct vw_ratelimit said_keep;
 	char *buf; /* lines on their way to the log */
 	size_t fill;

@@ -147,6 +147,21 @@ static int write_failed(struct vw_denied *v, int r)
 	return r;
 }
 
+/* What was written is told, line by line. */
+static void tee_lines(const struct vw_denied *v, const char *lines, size_t n)
+{
+	char buf[VW_FLOW_LINE_MAX];
+	const char *line = lines, *end = lines + n, *next;
+
+	for (; v->tee && line < end; line = next) {
+		struct vw_flow f;
+
+		next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+		if (!vw_flow_json_parse(line, (size_t)(next - line), buf, &f))
+			v->tee(v->tee_arg, &f, line, (size_t)(next - line));
+	}
+}
+
 /* Lines into the file, behind what is to be said about it. */
 static int put_lines(struct vw_denied *v, const char *lines, size_t n)
 {
@@ -156,6 +171,7 @@ static int put_lines(struct vw_denied *v, const char *lines, size_t n)
 		r = vw_store_append(v->store, lines, n);
 	if (r)
 		return write_failed(v, r);
+	tee_lines(v, lines, n);
 	if (!vw_timer_armed(v->seal_timer))
 		vw_timer_arm(v->seal_timer, SEAL_MS);
 	return 0;

@@ -47,3 +47,13 @@ int vw_notify_reloading(void)
 		 (long long)(vw_now_ns() / 1000));
 	return vw_notify(buf);
 }
+
+int64_t vw_notify_watchdog_ms(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	long long n = usec ? atoll(usec) : 0;
+
+	if (n < 0 || (pid && atoll(pid) != getpid()))
+		return 0;
+	return n / 2000;
+}

@@ -201,8 +201,11 @@ static void report_walls(struct vw_agent *a)
 
 static int send_ops(struct vw_agent *a, const struct vw_oplist *ops, struct vw_diag *d)
 {
+	int64_t begin_ns = vw_now_ns();
 	int r = ops->list.n ? vw_nft_commit(a->nft, ops, d) : 0;
 
+	if (ops->list.n)
+		vw_metrics_commit(&a->metrics, (vw_now_ns() - begin_ns) / 1000, r < 0);
 	a->enforced.commits += !r && ops->list.n;
 	return r;
 }

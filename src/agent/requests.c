@@ -133,15 +133,10 @@ static json_t *explain(void *agent, const json_t *request, const struct vw_contr
 }
 
 const struct vw_control_cmd vw_agent_requests[] = {
-	{"status", false, vw_agent_status},
-	{"explain", false, explain},
-	{"live", false, vw_agent_live},
-	{"seen", false, vw_agent_seen},
-	{"snapshot", false, vw_agent_snapshot},
-	{"reload", true, vw_agent_reload},
-	{"apply", true, vw_agent_apply},
-	{"confirm", true, vw_agent_confirm},
-	{"rollback", true, vw_agent_rollback},
-	{"history", false, vw_agent_history},
-	{NULL},
+	{"status", false, vw_agent_status},   {"explain", false, explain},
+	{"metrics", false, vw_agent_metrics}, {"live", false, vw_agent_live},
+	{"seen", false, vw_agent_seen},	      {"snapshot", false, vw_agent_snapshot},
+	{"reload", true, vw_agent_reload},    {"apply", true, vw_agent_apply},
+	{"confirm", true, vw_agent_confirm},  {"rollback", true, vw_agent_rollback},
+	{"history", false, vw_agent_history}, {NULL},
 };

@@ -11,6 +11,7 @@
 #include "vethwall/cleanup.h"
 #include "vethwall/codec.h"
 #include "vethwall/world_json.h"
+#include "vethwall/version.h"
 
 #define ID_MAX 256
 
@@ -115,7 +116,7 @@ json_t *vw_agent_snapshot(void *agent, const json_t *request, const struct vw_co
 		 (unsigned long long)vw_compiled_digest(&a->enforced.now));
 	return json_pack("{s:b, s:s, s:s, s:i, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:s, s:b, s:o, "
 			 "s:o}",
-			 "ok", 1, "version", VW_VERSION, "node", node, "generation",
+			 "ok", 1, "version", vw_version, "node", node, "generation",
 			 (int)a->policies_state.generation, "digest", digest, "audit",
 			 (int)a->policies.audit, "audit_always", (int)a->s->audit, "config",
 			 config_json(&a->s->config), "held", held_json(a), "sources", sources,

@@ -11,15 +11,19 @@
 #include "agent/control.h"
 #include "agent/images.h"
 #include "agent/live.h"
+#include "agent/metrics.h"
 #include "agent/naming.h"
+#include "agent/outputs.h"
 #include "agent/rejudge.h"
 #include "agent/seen.h"
 #include "vethwall/capture.h"
 #include "vethwall/denied.h"
+#include "vethwall/metrics_port.h"
 #include "vethwall/links.h"
 #include "vethwall/log.h"
 #include "vethwall/nft.h"
 #include "vethwall/runtime.h"
+#include "vethwall/sandbox.h"
 #include "vethwall/settings.h"
 #include "vethwall/sources.h"
 
@@ -90,9 +94,10 @@ struct vw_agent {
 	struct vw_denied *denied;
 	struct vw_runtime *runtime;
 	struct vw_control *control;
-	struct vw_timer *reconcile_timer;
+	struct vw_timer *reconcile_timer, *watchdog;
 	int lock_fd;
 	bool by_name; /* the runtime names the veths; else they are found by namespace and MAC */
+	struct vw_sandbox_state sandbox;
 	bool owned; /* nobody else can change the table */
 	int64_t since_ns; /* CLOCK_REALTIME */
 
@@ -113,6 +118,9 @@ struct vw_agent {
 	struct vw_rejudge rejudge;
 	struct learn learn;
 	struct vw_live_watch *live;
+	struct vw_outputs outputs;
+	struct vw_metrics metrics;
+	struct vw_metrics_port *metrics_port;
 	struct vw_seen_memory seen;
 };
 
@@ -170,6 +178,9 @@ int vw_agent_host_addrs(struct vw_agent *a, bool *ret_changed);
 /* status.c, requests.c */
 json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_control_peer *peer);
 extern const struct vw_control_cmd vw_agent_requests[];
+/* metrics_text.c */
+char *vw_agent_metrics_text(void *agent); /* malloc'd, or NULL */
+json_t *vw_agent_metrics(void *agent, const json_t *request, const struct vw_control_peer *peer);
 /* live_requests.c */
 json_t *vw_agent_live(void *agent, const json_t *request, const struct vw_control_peer *peer);
 json_t *vw_agent_seen(void *agent, const json_t *request, const struct vw_control_peer *peer);
@@ -193,5 +204,8 @@ int vw_learnt_load(struct vw_world *world, const char *run_dir);
 /* privileges.c */
 /* Capabilities of this process: -EPERM with words on which one is missing and what needs it. */
 int vw_agent_privileges(struct vw_diag *d);
+/* fence.c: gives up what the agent does not need from here on. */
+int vw_agent_fence(struct vw_agent *a, struct vw_diag *d);
+json_t *vw_agent_fence_json(const struct vw_agent *a);
 
 #endif

@@ -7,6 +7,7 @@
 #include "agent/state.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/flow.h"
+#include "vethwall/version.h"
 
 static json_t *time_json(int64_t ns)
 {
@@ -217,9 +218,9 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 				  a->enforced.failures);
 	return json_pack(
 		"{s:b, s:b, s:b, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, "
-		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:o}",
+		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o}",
 		"ok", 1, "healthy", healthy(a, &c, &stats), "ready", a->enforced.ready, "version",
-		VW_VERSION, "pid", (int)getpid(), "since", time_json(a->since_ns), "owned_table",
+		vw_version, "pid", (int)getpid(), "since", time_json(a->since_ns), "owned_table",
 		a->owned, "default", a->s->config.default_deny ? "deny" : "allow", "runtime",
 		runtime_json(a), "policies", policies_state_json(a), "counts", "workloads",
 		(json_int_t)a->world.workloads.n, "enforced", c.enforced, "not_enforced",
@@ -228,5 +229,6 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 		vw_agent_learn_json(a), "error", error, "commits", (json_int_t)a->enforced.commits,
 		"flows_cut", (json_int_t)a->rejudge.cut, "image_lists", vw_agent_images_json(a),
 		"applied", vw_agent_applied_json(a), "audit", a->policies.audit, "live",
-		live_json(a));
+		live_json(a), "outputs", vw_outputs_json(&a->outputs), "sandbox",
+		vw_agent_fence_json(a));
 }

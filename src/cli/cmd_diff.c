@@ -12,6 +12,7 @@
 #include "cli/source.h"
 #include "vethwall/change.h"
 #include "vethwall/cleanup.h"
+#include "vethwall/version.h"
 
 #define RUN_DIR "/run/vethwall"
 
@@ -248,7 +249,7 @@ static int plan(struct vw_diff *d)
 	if (r)
 		return r;
 	d->operations = ops.list.n;
-	d->plan = vw_oplist_print(&ops);
+	d->plan = vw_oplist_print(&ops, NULL);
 	vw_vec_done(&ops.list);
 	return d->plan ? 0 : -ENOMEM;
 }
@@ -377,7 +378,7 @@ static int print(const struct vw_diff_options *o, const struct vw_diff *d)
 static int write_plan(const struct vw_diff_options *o, const struct vw_diff *d,
 		      struct vw_diag *diag)
 {
-	struct vw_plan_file p = {.version = (char *)VW_VERSION,
+	struct vw_plan_file p = {.version = (char *)vw_version,
 				 .made_us = d->until_us,
 				 .audit = o->audit,
 				 .sources = d->in.sources,

@@ -13,6 +13,7 @@
 #include "cli/suggest.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/codec.h"
+#include "vethwall/version.h"
 
 #define RUN_DIR "/run/vethwall"
 #define FOLD_MAX 1000000
@@ -219,9 +220,9 @@ static void head(FILE *f, const struct vw_suggest_query *q)
 	char since[VW_TIME_STRLEN], now[VW_TIME_STRLEN];
 
 	fprintf(f,
-		"# Suggested by vethwall " VW_VERSION " at %.19sZ, from what was seen since "
+		"# Suggested by vethwall %s at %.19sZ, from what was seen since "
 		"%.19sZ.\n# It is what happened, not what should: read it before it is enforced.\n",
-		vw_time_str(q->now_us, now), vw_time_str(q->since_us, since));
+		vw_version, vw_time_str(q->now_us, now), vw_time_str(q->since_us, since));
 }
 
 static int print(const struct vw_suggest_query *q, const struct vw_suggestions *s)

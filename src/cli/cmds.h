@@ -17,6 +17,7 @@ int vw_cmd_run(int argc, char **argv);
 int vw_cmd_check(int argc, char **argv);
 int vw_cmd_explain(int argc, char **argv);
 int vw_cmd_status(int argc, char **argv);
+int vw_cmd_metrics(int argc, char **argv);
 int vw_cmd_apply(int argc, char **argv);
 int vw_cmd_confirm(int argc, char **argv);
 int vw_cmd_rollback(int argc, char **argv);

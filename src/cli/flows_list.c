@@ -38,7 +38,8 @@ static int keep(struct list *l, const char *line, size_t n)
 	if (!text)
 		return -ENOMEM;
 	memcpy(text, line, n);
-	*k = (struct kept_line){text, n};
+	k->text = text;
+	k->n = n;
 	l->next = (l->next + 1) % l->limit;
 	if (l->kept < l->limit)
 		l->kept++;

@@ -142,7 +142,7 @@ static void port_text(const struct vw_tuple *t, char *buf, size_t size)
 	char num[4];
 
 	if (t->proto == IPPROTO_ICMP || t->proto == IPPROTO_ICMPV6)
-		snprintf(buf, size, "%s/%u", vw_proto_str(t->proto, num), t->dport >> 8);
+		snprintf(buf, size, "%s/%u", vw_proto_str(t->proto, num), (unsigned)t->dport >> 8);
 	else if (vw_proto_has_ports(t->proto))
 		snprintf(buf, size, "%s/%u", vw_proto_str(t->proto, num), t->dport);
 	else

@@ -7,6 +7,7 @@
 #include "cli/cmds.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/log.h"
+#include "vethwall/version.h"
 
 static const struct cmd {
 	const char *name, *args, *help;
@@ -17,6 +18,7 @@ static const struct cmd {
 	{"explain", "--from A --to B --port P", "who decides a connection, and how",
 	 vw_cmd_explain},
 	{"status", "[--format json]", "what is enforced, and what is not", vw_cmd_status},
+	{"metrics", "", "figures for a scraper, in OpenMetrics", vw_cmd_metrics},
 	{"apply", "[--plan F] [--confirm 60s]", "put policies in force", vw_cmd_apply},
 	{"confirm", "", "what was applied stays", vw_cmd_confirm},
 	{"rollback", "[SET]", "back to policies that were in force before", vw_cmd_rollback},
@@ -130,7 +132,7 @@ int vw_main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
 		return help(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
-		puts("vethwall " VW_VERSION);
+		printf("vethwall %s\n", vw_version);
 		return VW_EXIT_OK;
 	}
 	c = find(argv[1]);

@@ -11,6 +11,7 @@
 #include "cli/assets.h"
 #include "codec/base64.h"
 #include "codec/markup.h"
+#include "vethwall/version.h"
 
 #define HASH_LEN VW_BASE64_LEN(SHA256_DIGEST_LENGTH)
 
@@ -52,7 +53,7 @@ void vw_page_begin(FILE *f, const char *title)
 void vw_page_end(FILE *f)
 {
 	fprintf(f, "<p class=\"muted\">vethwall %s</p>\n<script>%s</script>\n</body>\n</html>\n",
-		VW_VERSION, vw_page_js);
+		vw_version, vw_page_js);
 }
 
 /* ---- facts ---- */

@@ -163,7 +163,7 @@
 
 	function graph(stage, connections) {
 		const svg = stage.querySelector(".graph"), camera = view(stage, svg);
-		const nodes = all(".node", svg), parts = all(".edge, .label[data-from]", svg), bundles = all("[data-a]", svg);
+		const nodes = all(".node", svg), parts = all(".edge, .label[data-from]", svg), bundles = all(".bundle", svg);
 		const rows = connections ? connections.rows : [];
 		let pinned = null, panel = null;
 
@@ -257,8 +257,8 @@
 				svg.classList.add("focus");
 				for (const part of parts) {
 					const from = Number(part.dataset.from), to = Number(part.dataset.to);
-					if (!part.classList.contains("bundled") || group(from) === group(to) ||
-						!ends.includes(group(from)) || !ends.includes(group(to)))
+					if (!part.classList.contains("bundled") || !part.classList.contains(bundle.dataset.kind) ||
+						group(from) === group(to) || !ends.includes(group(from)) || !ends.includes(group(to)))
 						continue;
 					[part, nodes[from], nodes[to]].forEach((x) => x.classList.add("hot"));
 				}

@@ -97,31 +97,52 @@ static void put_edge_row(FILE *f, const struct vw_graph *g, const struct vw_grap
 	vw_page_row_end(f);
 }
 
+/* What changes or was refused first, most packets first. */
+static int by_weight(const void *a, const void *b, void *arg)
+{
+	const struct vw_graph *g = arg;
+	const uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+	const struct vw_graph_edge *x = &g->edges.v[i], *y = &g->edges.v[j];
+
+	if ((x->kind == VW_GRAPH_KEPT) != (y->kind == VW_GRAPH_KEPT))
+		return x->kind == VW_GRAPH_KEPT ? 1 : -1;
+	if (x->packets != y->packets)
+		return x->packets > y->packets ? -1 : 1;
+	return (i > j) - (i < j);
+}
+
+static size_t put_edge_rows(FILE *f, const struct vw_graph *g, uint32_t *order)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < g->edges.n; i++)
+		if (!g->edges.v[i].folded)
+			order[n++] = i;
+	qsort_r(order, n, sizeof(*order), by_weight, (void *)g);
+	for (size_t i = 0; i < n && i < VW_PAGE_ROWS_MAX; i++)
+		put_edge_row(f, g, &g->edges.v[order[i]]);
+	return n < VW_PAGE_ROWS_MAX ? 0 : n - VW_PAGE_ROWS_MAX;
+}
+
 int vw_page_graph_table(FILE *f, const struct vw_graph *g)
 {
 	static const char *const heads[] = {"What", "From", "To", "Protocols and ports",
 					    "#Packets"};
-	size_t rows = 0, left_out = 0;
-	int r = 0;
+	_cleanup_free_ uint32_t *order = calloc(g->edges.n + 1, sizeof(*order));
+	size_t left_out;
+	int r = order ? 0 : -ENOMEM;
 
 	fputs("<h2>Connections</h2>\n", f);
 	vw_page_table_begin(f, "connections", heads, VW_ARRAY_SIZE(heads));
 	for (size_t i = 0; i < g->folds.n && !r; i++)
 		r = put_fold_row(f, g, i);
-	for (int kept = 0; kept < 2 && !r; kept++) {
-		vw_vec_foreach (e, &g->edges) {
-			if (e->folded || kept != (e->kind == VW_GRAPH_KEPT))
-				continue;
-			if (rows++ < VW_PAGE_ROWS_MAX)
-				put_edge_row(f, g, e);
-			else
-				left_out++;
-		}
-	}
+	if (r)
+		return r;
+	left_out = put_edge_rows(f, g, order);
 	vw_page_table_end(f);
 	if (left_out)
 		fprintf(f, "<p class=\"muted\">%zu more are not listed.</p>\n", left_out);
-	return r;
+	return 0;
 }
 
 void vw_page_graph(FILE *f, const struct vw_graph *g, const char *title, unsigned without)
@@ -134,8 +155,10 @@ void vw_page_graph(FILE *f, const struct vw_graph *g, const char *title, unsigne
 		fprintf(f, "<p class=\"muted\">Not all is drawn: %zu lines are left out%s.</p>\n",
 			g->undrawn, g->cut_short ? ", and there is more than this page holds" : "");
 	if (g->large)
-		fputs("<p class=\"muted\">Lines between groups stand for as many pairs of services "
-		      "as they say; click one to see them.</p>\n",
-		      f);
+		fprintf(f,
+			"<p class=\"muted\">Lines between groups stand for as many pairs of "
+			"services as they say; click one to see them. %zu lighter ones are left "
+			"out.</p>\n",
+			g->minor);
 	put_folds(f, g);
 }

@@ -7,6 +7,7 @@
 #include "cli/control_client.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/world_json.h"
+#include "vethwall/version.h"
 
 #define HELD_MAX 65536
 
@@ -152,7 +153,7 @@ static int contradiction(const json_t *o, struct vw_diag *d)
 	vw_error(d, NULL,
 		 "what this vethwall (%s) computes from the agent's state is not what the agent "
 		 "(%.60s) enforces; use the vethwall that the agent runs",
-		 VW_VERSION, version ? version : "unknown");
+		 vw_version, version ? version : "unknown");
 	return -EPROTO;
 }
 

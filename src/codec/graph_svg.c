@@ -135,18 +135,25 @@ static double bundle_width(size_t edges)
 
 static void put_bundle(FILE *f, const struct vw_graph *g, const struct vw_graph_curve *c)
 {
+	const char *kind = vw_graph_kind_str(c->kind);
+
 	fprintf(f,
-		"<g class=\"bundle kept\" data-a=\"%u\" data-b=\"%u\" "
+		"<g class=\"bundle %s\" data-a=\"%u\" data-b=\"%u\" data-kind=\"%s\" "
 		"stroke-width=\"%.1f\"><title>",
-		c->from, c->to, bundle_width(c->edges));
+		kind, c->from, c->to, kind, bundle_width(c->edges));
 	put_joined(f, g->groups.v[c->from].title);
 	fputs(c->back ? " ↔ " : " → ", f);
 	put_joined(f, g->groups.v[c->to].title);
-	fprintf(f, ": %zu pair%s of services</title><path class=\"line\" ", c->edges,
-		c->edges == 1 ? "" : "s");
+	fprintf(f, ": %zu pair%s of services, %s", c->edges, c->edges == 1 ? "" : "s",
+		vw_graph_kind_words(c->kind));
+	if (c->kind == VW_GRAPH_DENIED)
+		fprintf(f, ", %llu packets", (unsigned long long)c->packets);
+	fputs("</title><path class=\"line\" ", f);
 	put_path(f, c->p);
-	fprintf(f, " marker-end=\"url(#arrow-kept)\"%s/></g>\n",
-		c->back ? " marker-start=\"url(#arrow-kept)\"" : "");
+	fprintf(f, " marker-end=\"url(#arrow-%s)\"", kind);
+	if (c->back)
+		fprintf(f, " marker-start=\"url(#arrow-%s)\"", kind);
+	fputs("/></g>\n", f);
 }
 
 static void put_curves(FILE *f, const struct vw_graph *g)
@@ -209,8 +216,8 @@ static void put_label(FILE *f, const struct vw_graph *g, const struct vw_graph_c
 	const struct vw_box *b = &c->label_box;
 	const struct vw_graph_edge *e = c->edge == SIZE_MAX ? NULL : &g->edges.v[c->edge];
 
-	fprintf(f, "<g class=\"label %s%s%s\" ", vw_graph_kind_str(e ? e->kind : VW_GRAPH_KEPT),
-		e ? "" : " of-bundle", c->crowded ? " crowded" : "");
+	fprintf(f, "<g class=\"label %s%s%s\" ", vw_graph_kind_str(c->kind), e ? "" : " of-bundle",
+		c->crowded ? " crowded" : "");
 	if (e)
 		fprintf(f, "data-from=\"%u\" data-to=\"%u\">", e->from, e->to);
 	else
@@ -268,8 +275,8 @@ static void put_legend(FILE *f, const struct vw_graph *g)
 	if (g->large) {
 		fprintf(f,
 			"<text x=\"28\" y=\"%d\">Lines between groups stand for as many pairs of "
-			"services as they say.</text>\n",
-			y);
+			"services as they say; %zu lighter ones are left out.</text>\n",
+			y, g->minor);
 		y += LEGEND_LINE;
 	}
 	if (g->undrawn || g->cut_short)

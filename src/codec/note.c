@@ -4,6 +4,7 @@
 #include "vethwall/note.h"
 #include "vethwall/cleanup.h"
 #include "vethwall/flow.h"
+#include "vethwall/version.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -113,7 +114,7 @@ size_t vw_chain_line(const struct vw_chain_note *n, const char *node,
 				       ",\"seq\":%llu,\"oldest\":%llu,\"previous_sha256\":\"%s\","
 				       "\"node\":\"%s\",\"version\":\"%.64s\"}\n",
 				       (unsigned long long)n->seq, (unsigned long long)n->oldest,
-				       n->sha256, plain(node, name), VW_VERSION);
+				       n->sha256, plain(node, name), vw_version);
 	else
 		at += (size_t)snprintf(buf + at, VW_NOTE_LINE_MAX - at,
 				       ",\"seq\":%llu,\"offset\":%llu,\"sha256\":\"%s\"}\n",

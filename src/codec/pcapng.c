@@ -147,10 +147,10 @@ size_t vw_pcapng_comment(const struct vw_flow *f, char buf[static VW_PCAPNG_COMM
 
 struct vw_str vw_pcapng_comment_get(const struct vw_str *comment, const char *name)
 {
-	const char *p = comment->s, *end = p + comment->n, *next;
+	const char *p = comment->s, *end = p ? p + comment->n : NULL, *next;
 	size_t len = strlen(name);
 
-	for (; p && p < end; p = next + 1) {
+	for (; p < end; p = next + 1) {
 		next = memchr(p, ' ', (size_t)(end - p));
 		next = next ? next : end;
 		if ((size_t)(next - p) > len && !memcmp(p, name, len) && p[len] == '=')

@@ -55,6 +55,8 @@ struct key {
 		KEY_BOOL,
 		KEY_DNS,
 		KEY_IMAGES,
+		KEY_OUTPUTS,
+		KEY_METRICS,
 		KEY_SIZE,
 		KEY_TIME,
 		KEY_COUNT
@@ -77,10 +79,13 @@ static const struct key top_keys[] = {
 	{"log_dir", AT(KEY_PATH, log_dir)},
 	{"log_group", AT(KEY_PATH, log_group)},
 	{"default", AT(KEY_DEFAULT, config.default_deny)},
+	{"sandbox", AT(KEY_BOOL, sandbox)},
 	{"mode", AT(KEY_MODE, audit)},
 	{"hold_unknown", AT(KEY_BOOL, hold_unknown)},
 	{"dns", AT(KEY_DNS, dns)},
 	{"image_lists", AT(KEY_IMAGES, image_lists)},
+	{"outputs", AT(KEY_OUTPUTS, outputs)},
+	{"metrics", AT(KEY_METRICS, metrics_port)},
 	{"history", AT(KEY_COUNT, history, 2, 1000)},
 	{"live_interval", AT(KEY_TIME, live_interval_ms, 1000, 3600000, "a time from 1s to 1h")},
 	{"nflog_group", AT(KEY_COUNT, config.nflog_group, 0, 65535)},
@@ -217,6 +222,120 @@ static void read_images(struct vw_rd *rd, vw_node list, struct vw_settings *s)
 	}
 }
 
+struct raw_output {
+	vw_node kind, address, ca, cert, key, name, buffer;
+};
+
+static void read_output_files(struct vw_rd *rd, const struct raw_output *raw,
+			      struct vw_output_settings *ret)
+{
+	const struct {
+		vw_node n;
+		const char *what;
+		char **at;
+	} texts[] = {
+		{raw->ca, "ca", &ret->ca},
+		{raw->cert, "cert", &ret->cert},
+		{raw->key, "key", &ret->key},
+		{raw->name, "name", &ret->name},
+	};
+
+	for (size_t i = 0; i < VW_ARRAY_SIZE(texts); i++) {
+		if (!texts[i].n)
+			continue;
+		if (ret->transport != VW_OVER_TLS)
+			vw_rd_error(rd, texts[i].n, "%s: only tls addresses have one",
+				    texts[i].what);
+		else
+			vw_rd_string(rd, texts[i].n, texts[i].what, texts[i].at);
+	}
+}
+
+/* The journal is always at the same place; the others need to be told where. */
+static void read_output_address(struct vw_rd *rd, vw_node n, const struct raw_output *raw,
+				struct vw_output_settings *ret)
+{
+	const char *text;
+
+	if (!raw->address) {
+		ret->transport = VW_OVER_UNIX_DGRAM;
+		if (ret->kind != VW_OUTPUT_JOURNALD)
+			vw_rd_error(rd, n, "address: missing");
+		return;
+	}
+	text = vw_rd_text(rd, raw->address, "address");
+	if (text && vw_output_address_parse(text, ret))
+		vw_rd_error(rd, raw->address,
+			    "address: \"%.60s\" is none, expected unix:/PATH, unixgram:/PATH, or "
+			    "udp:, tcp: or tls: with IP:PORT (names are not resolved)",
+			    text);
+	else if (text && ret->kind == VW_OUTPUT_JOURNALD && ret->transport != VW_OVER_UNIX_DGRAM)
+		vw_rd_error(rd, raw->address, "address: the journal's is a unixgram: one");
+}
+
+static void read_output(struct vw_rd *rd, vw_node n, struct vw_output_settings *ret)
+{
+	static const struct vw_field fields[] = {
+		{"kind", offsetof(struct raw_output, kind), VW_REQUIRED},
+		{"address", offsetof(struct raw_output, address)},
+		{"ca", offsetof(struct raw_output, ca)},
+		{"cert", offsetof(struct raw_output, cert)},
+		{"key", offsetof(struct raw_output, key)},
+		{"name", offsetof(struct raw_output, name)},
+		{"buffer", offsetof(struct raw_output, buffer)},
+	};
+	static const char *const kinds[] = {"journald", "syslog", "json", NULL};
+	struct raw_output raw = {0};
+	int kind;
+
+	ret->buffer_bytes = 4u << 20;
+	if (!vw_rd_fields(rd, n, "output", fields, VW_ARRAY_SIZE(fields), &raw))
+		return;
+	kind = raw.kind ? vw_rd_word(rd, raw.kind, "kind", kinds) : -1;
+	if (kind < 0)
+		return;
+	ret->kind = (enum vw_output_kind)kind;
+	read_output_address(rd, n, &raw, ret);
+	read_output_files(rd, &raw, ret);
+	if (raw.buffer)
+		read_quantity(rd, raw.buffer, "buffer", sizes, 64u << 10, 1u << 30,
+			      "a size from 64KiB to 1GiB", &ret->buffer_bytes);
+}
+
+static void read_outputs(struct vw_rd *rd, vw_node list, struct vw_settings *s)
+{
+	if (!vw_rd_is_list(rd, list, "outputs"))
+		return;
+	vw_vec_foreach (n, &list->items) {
+		struct vw_output_settings o = {0};
+
+		read_output(rd, n, &o);
+		if (!vw_rd_ok(rd, n, vw_vec_push(&s->outputs, o, VW_OUTPUTS_MAX)))
+			vw_output_settings_done(&o);
+	}
+}
+
+/* Figures about the node's traffic are for the node: only loopback. */
+static void read_metrics(struct vw_rd *rd, vw_node n, struct vw_settings *s)
+{
+	const char *text = vw_rd_text(rd, n, "metrics");
+	_cleanup_(vw_output_settings_done) struct vw_output_settings o = {0};
+	char tcp[96];
+
+	if (!text)
+		return;
+	snprintf(tcp, sizeof(tcp), "tcp:%.80s", text);
+	if (vw_output_address_parse(tcp, &o) || !vw_addr_is_loopback(&o.addr)) {
+		vw_rd_error(rd, n,
+			    "metrics: \"%.60s\" is no loopback address and port, expected one "
+			    "such as 127.0.0.1:9273",
+			    text);
+		return;
+	}
+	s->metrics_addr = o.addr;
+	s->metrics_port = o.port;
+}
+
 static void read_number(struct vw_rd *rd, vw_node n, const struct key *k, void *at)
 {
 	uint64_t v = k->min;
@@ -256,6 +375,12 @@ static void read_key(struct vw_rd *rd, vw_node n, const struct key *k, struct vw
 		break;
 	case KEY_IMAGES:
 		read_images(rd, n, s);
+		break;
+	case KEY_OUTPUTS:
+		read_outputs(rd, n, s);
+		break;
+	case KEY_METRICS:
+		read_metrics(rd, n, s);
 		break;
 	case KEY_SIZE:
 	case KEY_TIME:
@@ -306,6 +431,10 @@ static void take_over(struct vw_settings *s, struct vw_settings *n)
 		memcpy(&n->image_lists, &s->image_lists, sizeof(n->image_lists));
 		memset(&s->image_lists, 0, sizeof(s->image_lists));
 	}
+	if (!n->outputs.n) {
+		memcpy(&n->outputs, &s->outputs, sizeof(n->outputs));
+		memset(&s->outputs, 0, sizeof(s->outputs));
+	}
 	vw_settings_done(s);
 	*s = *n;
 	*n = (struct vw_settings){0};
@@ -322,6 +451,7 @@ int vw_settings_parse(const char *text, size_t len, const char *file, struct vw_
 	n.runtime = n.policies = n.run_dir = n.state_dir = n.log_dir = n.log_group = NULL;
 	memset(&n.dns, 0, sizeof(n.dns));
 	memset(&n.image_lists, 0, sizeof(n.image_lists));
+	memset(&n.outputs, 0, sizeof(n.outputs));
 	r = vw_yaml_parse(text, len, file, &y, d);
 	if (r)
 		return r;
@@ -355,12 +485,16 @@ void vw_settings_done(struct vw_settings *s)
 	vw_vec_foreach (i, &s->image_lists)
 		vw_image_source_done(i);
 	vw_vec_done(&s->image_lists);
+	vw_vec_foreach (o, &s->outputs)
+		vw_output_settings_done(o);
+	vw_vec_done(&s->outputs);
 	*s = (struct vw_settings){0};
 }
 
 int vw_settings_default(struct vw_settings *ret)
 {
 	*ret = (struct vw_settings){
+		.sandbox = true,
 		.hold_unknown = true,
 		.log_segment_bytes = 64u << 20,
 		.log_segments = 8,

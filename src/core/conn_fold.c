@@ -54,17 +54,6 @@ static int put_masked(const struct conn_work *w, const struct conn_part *part, s
 	return r || p.lo == p.hi ? r : vw_vec_push(&ret->list, p, CONN_MAX);
 }
 
-static int by_piece(const void *pa, const void *pb)
-{
-	const struct piece *a = pa, *b = pb;
-
-	if (a->state != b->state)
-		return a->state < b->state ? -1 : 1;
-	if (a->lo != b->lo)
-		return a->lo < b->lo ? -1 : 1;
-	return a->part < b->part ? -1 : a->part > b->part;
-}
-
 static int find_pieces(const struct conn_work *w, const struct conn_part *v, size_t n,
 		       struct pieces *ret)
 {
@@ -80,8 +69,6 @@ static int find_pieces(const struct conn_work *w, const struct conn_part *v, siz
 				       (struct piece){segs[k].lo, segs[k].hi, segs[k].state, i},
 				       ret);
 	}
-	if (!r && ret->list.n)
-		qsort(ret->list.v, ret->list.n, sizeof(*ret->list.v), by_piece);
 	return r;
 }
 

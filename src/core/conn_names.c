@@ -167,26 +167,29 @@ static int find_patterns(struct names *n, const struct vw_end *self)
 	return 0;
 }
 
-/* Addresses of the piece that a name may open, from a on. */
-static int take_spare(struct names *n, const struct conn_end *piece, struct vw_addr a)
+/* The first address that a name may open, from a on: what is closed is closed in blocks. */
+static bool first_openable(const struct names *n, struct vw_addr *a)
 {
+	while (!vw_learnt_openable(n->e->world, a)) {
+		if (++a->b[0] == 0)
+			return false;
+		memset(a->b + 1, 0, sizeof(a->b) - 1);
+	}
+	return true;
+}
+
+static int take_spare(struct names *n, const struct conn_end *piece)
+{
+	struct vw_addr a = piece->end->addr;
+	bool more = first_openable(n, &a);
 	int v6 = a.family == 6, r = 0;
 
-	while (n->spare[v6].n < VW_LEARNT_WALL_MAX && vw_addr_cmp(&a, &piece->last) <= 0 && !r) {
-		if (vw_learnt_openable(n->e->world, &a)) {
-			const struct vw_end *end = keep_addr(n, &a);
+	while (more && !r && vw_addr_cmp(&a, &piece->last) <= 0 &&
+	       vw_learnt_openable(n->e->world, &a) && n->spare[v6].n < VW_LEARNT_WALL_MAX) {
+		const struct vw_end *end = keep_addr(n, &a);
 
-			r = end ? vw_vec_push(&n->spare[v6], end, VW_LEARNT_WALL_MAX) : -ENOMEM;
-		}
-		/* what is closed is closed in blocks: next block, not next address */
-		else if (n->spare[v6].n)
-			break;
-		else if (++a.b[0] == 0)
-			break;
-		else
-			memset(a.b + 1, 0, sizeof(a.b) - 1);
-		if (n->spare[v6].n && !vw_addr_next(&a, &a))
-			break;
+		r = end ? vw_vec_push(&n->spare[v6], end, VW_LEARNT_WALL_MAX) : -ENOMEM;
+		more = vw_addr_next(&a, &a);
 	}
 	return r;
 }
@@ -211,7 +214,7 @@ static int find_spare(struct names *n)
 		}
 		d = &n->e->points.list.v[n->e->kinds.v[piece->kind].point];
 		if (d->b == base[0] && d->a == base[1])
-			r = take_spare(n, piece, piece->end->addr);
+			r = take_spare(n, piece);
 	}
 	return r;
 }

@@ -225,7 +225,7 @@ int conn_why(struct conn_why *w, const struct conn_probe *p, const struct vw_ver
 		struct vw_end to = pub ? p->pub->behind : (struct vw_end){.addr = p->to->addr};
 		struct vw_end from = {.addr = p->from->addr};
 		uint32_t pos = pub ? (p->pos & 0xff0000) | p->pub->behind_port : p->pos;
-		struct vw_verdict v;
+		struct vw_verdict v = {0};
 
 		r = decide(w, s, VW_EGRESS, class_on(&w->e->outs, p->out, s), p->world, p->from,
 			   &to, pos, &v.egress);

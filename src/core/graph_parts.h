@@ -23,6 +23,8 @@ int graph_fold(struct vw_graph *g); /* graph_fold.c */
 int graph_fold_letters(struct vw_graph *g); /* after grouping: nodes' and groups' folds */
 int graph_group(struct vw_graph *g); /* graph_layout.c */
 int graph_place(struct vw_graph *g); /* graph_place.c */
+/* Fills g->curves, without places; which kinds are bundled, as bits. (graph_curves.c) */
+int graph_curves(struct vw_graph *g, unsigned *ret_bundled);
 int graph_route(struct vw_graph *g); /* graph_route.c */
 
 static inline int graph_mid_x(const struct vw_box *b)

@@ -28,6 +28,7 @@ struct routing {
 	size_t *order; /* curve * 2 + end, by box and side */
 	uint32_t *nodes; /* by group */
 	size_t *first; /* of each group's nodes; one more than there are groups */
+	unsigned bundled; /* kinds, as bits */
 	bool bend;
 };
 
@@ -37,89 +38,6 @@ static void routing_done(struct routing *t)
 	free(t->order);
 	free(t->nodes);
 	free(t->first);
-}
-
-/* ---- what is drawn ---- */
-
-struct pair_count {
-	uint32_t a, b; /* groups, a < b */
-	size_t there, back; /* kept edges a -> b and b -> a */
-};
-
-static int by_pair(const void *x, const void *y)
-{
-	const struct pair_count *p = x, *q = y;
-
-	if (p->a != q->a)
-		return p->a < q->a ? -1 : 1;
-	return (p->b > q->b) - (p->b < q->b);
-}
-
-static struct pair_count pair_of(const struct vw_graph *g, const struct vw_graph_edge *e)
-{
-	uint32_t a = g->nodes.v[e->from].group, b = g->nodes.v[e->to].group;
-
-	return a < b ? (struct pair_count){.a = a, .b = b, .there = 1}
-		     : (struct pair_count){.a = b, .b = a, .back = 1};
-}
-
-static bool is_bundled(const struct vw_graph *g, const struct vw_graph_edge *e)
-{
-	return g->large && e->kind == VW_GRAPH_KEPT && !e->folded &&
-	       g->nodes.v[e->from].group != g->nodes.v[e->to].group;
-}
-
-/* One bundle for each two groups with kept edges between them. */
-static int add_bundles(struct vw_graph *g)
-{
-	VW_VEC(struct pair_count) pairs = {0};
-	int r = 0;
-
-	vw_vec_foreach (e, &g->edges)
-		if (!r && is_bundled(g, e))
-			r = vw_vec_push(&pairs, pair_of(g, e), SIZE_MAX);
-	if (!r && pairs.n)
-		qsort(pairs.v, pairs.n, sizeof(*pairs.v), by_pair);
-	for (size_t i = 0, end; i < pairs.n && !r; i = end) {
-		struct pair_count sum = {0};
-		struct vw_graph_curve c = {.edge = SIZE_MAX};
-
-		for (end = i; end < pairs.n && !by_pair(&pairs.v[i], &pairs.v[end]); end++) {
-			sum.there += pairs.v[end].there;
-			sum.back += pairs.v[end].back;
-		}
-		c.from = sum.there ? pairs.v[i].a : pairs.v[i].b;
-		c.to = sum.there ? pairs.v[i].b : pairs.v[i].a;
-		c.edges = sum.there + sum.back;
-		c.back = sum.there && sum.back;
-		if (g->curves.n < VW_GRAPH_DRAWN_MAX)
-			r = vw_vec_push(&g->curves, c, VW_GRAPH_DRAWN_MAX);
-	}
-	vw_vec_done(&pairs);
-	return r;
-}
-
-/* Curves of edges, what changes first: if not all can be drawn, those are not left out. */
-static int add_edges(struct vw_graph *g)
-{
-	int r = 0;
-
-	for (int kept = 0; kept < 2; kept++) {
-		for (size_t i = 0; i < g->edges.n && !r; i++) {
-			const struct vw_graph_edge *e = &g->edges.v[i];
-			struct vw_graph_curve c = {.edge = i, .from = e->from, .to = e->to};
-
-			if (e->folded || kept != (e->kind == VW_GRAPH_KEPT))
-				continue;
-			c.bundled = is_bundled(g, e);
-			r = vw_vec_push(&g->curves, c, VW_GRAPH_DRAWN_MAX);
-			if (r == -ENOSPC) {
-				g->undrawn++;
-				r = 0;
-			}
-		}
-	}
-	return r;
 }
 
 /* ---- sides ---- */
@@ -396,7 +314,7 @@ static char *label_text(const struct vw_graph *g, const struct vw_graph_curve *c
 	if (!f)
 		return NULL;
 	if (c->edge == SIZE_MAX) {
-		fprintf(f, "%zu", c->edges);
+		fprintf(f, "%s%zu", marks[c->kind], c->edges);
 	} else {
 		const struct vw_graph_edge *e = &g->edges.v[c->edge];
 
@@ -451,7 +369,8 @@ static int put_label(struct routing *t, struct vw_graph_curve *c)
 	static const int aside[] = {0, -16, 16};
 	int lines;
 
-	if (t->g->large && c->edge != SIZE_MAX && t->g->edges.v[c->edge].kind == VW_GRAPH_KEPT)
+	/* of a kind that is many, the numbers of bundles are enough */
+	if (t->bundled >> c->kind & 1 && c->edge != SIZE_MAX)
 		return 0;
 	c->label = label_text(t->g, c);
 	if (!c->label)
@@ -464,7 +383,7 @@ static int put_label(struct routing *t, struct vw_graph_curve *c)
 
 		c->label_box.x = at.x - c->label_box.w / 2;
 		c->label_box.y = at.y - c->label_box.h / 2 + aside[i / VW_ARRAY_SIZE(parts)];
-		c->crowded = t->g->curves.n > LABELS_MAX || !is_free(t, c, &c->label_box);
+		c->crowded = c - t->g->curves.v > LABELS_MAX || !is_free(t, c, &c->label_box);
 	}
 	if (c->crowded) {
 		struct vw_point at = along(c->p, 500);
@@ -510,10 +429,8 @@ static int routing_init(struct routing *t)
 int graph_route(struct vw_graph *g)
 {
 	_cleanup_(routing_done) struct routing t = {.g = g};
-	int r = add_bundles(g);
+	int r = graph_curves(g, &t.bundled);
 
-	if (!r)
-		r = add_edges(g);
 	if (!r)
 		r = routing_init(&t);
 	if (r)

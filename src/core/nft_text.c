@@ -67,6 +67,7 @@ static const struct {
 	{NFT_PAYLOAD_LL_HEADER, 0, 6, F_MAC, "ether daddr"},
 	{NFT_PAYLOAD_LL_HEADER, 6, 6, F_MAC, "ether saddr"},
 	{NFT_PAYLOAD_LL_HEADER, 12, 2, F_ETHERTYPE, "ether type"},
+	{NFT_PAYLOAD_NETWORK_HEADER, 6, 1, F_PROTO, "ip6 nexthdr"},
 	{NFT_PAYLOAD_NETWORK_HEADER, 9, 1, F_PROTO, "ip protocol"},
 	{NFT_PAYLOAD_NETWORK_HEADER, 12, 4, F_IP4, "ip saddr"},
 	{NFT_PAYLOAD_NETWORK_HEADER, 16, 4, F_IP4, "ip daddr"},
@@ -293,6 +294,13 @@ static void read_bitwise(struct reader *rd, const struct vw_expr *e)
 		memcpy(c->text, from.text, sizeof(c->text));
 		return;
 	}
+	if (e->len <= sizeof(zero) && !memcmp(e->data, zero, e->len)) {
+		/* a constant: all that nft takes for one in the key of a look-up */
+		snprintf(with.text, sizeof(with.text), "(%.150s & 0x0", from.text);
+		text_of(c->text, sizeof(c->text), &with, e->data + e->len, F_NUMBER, " | ");
+		strncat(c->text, ")", sizeof(c->text) - strlen(c->text) - 1);
+		return;
+	}
 	c->form = from.form == F_MARK ? F_MARK : F_NUMBER;
 	c->masked = true;
 	text_of(c->text, sizeof(c->text), &with, e->data, c->form, " & ");
@@ -300,6 +308,17 @@ static void read_bitwise(struct reader *rd, const struct vw_expr *e)
 		with = *c;
 		text_of(c->text, sizeof(c->text), &with, e->data + e->len, c->form, " ^ ");
 	}
+}
+
+/* Whether nft takes such a value for that field; of an unknown set, for any that sets have. */
+static bool fits_field(const struct vw_set *s, unsigned field, enum form form)
+{
+	if (s)
+		return field >= VW_FIELDS_MAX || form == ftypes[s->fields[field] % _VW_F_MAX].form;
+	for (size_t i = 0; i < VW_ARRAY_SIZE(ftypes); i++)
+		if (ftypes[i].type && ftypes[i].form == form)
+			return true;
+	return false;
 }
 
 /* "a . b . c": the registers that make a set's key. nft wants each part to have the field's very
@@ -315,9 +334,7 @@ static void key_text(struct reader *rd, const struct vw_expr *e, char *ret, size
 		const struct cell *c = &rd->regs[i];
 
 		n += snprintf(ret + n, size - n, "%s%s", n ? " . " : "", c->text);
-		if (c->constant ? e->type == VW_E_LOOKUP
-				: s && field < VW_FIELDS_MAX &&
-					  c->form != ftypes[s->fields[field] % _VW_F_MAX].form)
+		if (c->constant ? e->type == VW_E_LOOKUP : !fits_field(s, field, c->form))
 			rd->raw = c->constant ? "constant in a key" : "mix of types in a key";
 		field++;
 		i += (c->len + 3u) / 4;
@@ -450,7 +467,7 @@ static void (*const readers[_VW_E_MAX])(struct reader *rd, const struct vw_expr 
 	[VW_E_REJECT] = read_reject,
 };
 
-void nft_text_rule(FILE *f, const struct vw_nftrule *r, nft_text_set find, void *arg)
+bool nft_text_rule(FILE *f, const struct vw_nftrule *r, nft_text_set find, void *arg)
 {
 	struct reader rd = {.f = f, .find = find, .arg = arg};
 
@@ -461,6 +478,7 @@ void nft_text_rule(FILE *f, const struct vw_nftrule *r, nft_text_set find, void 
 		fprintf(f, "%scomment \"%.127s\"", gap(&rd), r->what);
 	if (rd.raw)
 		fprintf(f, " # nft has no words for this %s", rd.raw);
+	return !rd.raw;
 }
 
 static void put_field(FILE *f, const struct vw_set *s, unsigned i, const uint8_t *key)

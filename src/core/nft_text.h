@@ -13,8 +13,8 @@
 typedef const struct vw_set *(*nft_text_set)(void *arg, const char *name);
 
 /* "ip saddr . meta l4proto @allowed accept comment \"why\"", without a newline. What nft cannot
- * load says so in a comment at the end. */
-void nft_text_rule(FILE *f, const struct vw_nftrule *r, nft_text_set find, void *arg);
+ * load says so in a comment at the end; then false. */
+bool nft_text_rule(FILE *f, const struct vw_nftrule *r, nft_text_set find, void *arg);
 /* "192.0.2.1 . tcp . 80-90 : 0x00000007" */
 void nft_text_elem(FILE *f, const struct vw_set *s, const struct vw_elem *e);
 /* "ipv4_addr . inet_proto" */

@@ -97,6 +97,14 @@ void nftb_and(struct nftb *b, uint8_t reg, const void *mask, uint8_t len)
 	push_data(b, &(struct vw_expr){.type = VW_E_BITWISE, .reg = reg, .dreg = reg}, mask, len);
 }
 
+void nftb_constant(struct nftb *b, uint8_t reg, const void *data, uint8_t len)
+{
+	struct vw_expr e = {.type = VW_E_BITWISE, .reg = reg, .dreg = reg, .len = len};
+
+	memcpy(e.data + len, data, len);
+	push(b, &e);
+}
+
 void nftb_network_order(struct nftb *b, uint8_t reg)
 {
 	push(b, &(struct vw_expr){.type = VW_E_BYTEORDER, .reg = reg, .dreg = reg, .len = 4});

@@ -30,6 +30,8 @@ void nftb_imm(struct nftb *b, uint8_t reg, const void *data, uint8_t len);
 void nftb_cmp(struct nftb *b, uint8_t reg, uint8_t op, const void *data, uint8_t len);
 /* reg &= mask, in place. */
 void nftb_and(struct nftb *b, uint8_t reg, const void *mask, uint8_t len);
+/* reg = data, whatever it holds, by a mask of nothing. */
+void nftb_constant(struct nftb *b, uint8_t reg, const void *data, uint8_t len);
 /* Four bytes from host to network order, in place. */
 void nftb_network_order(struct nftb *b, uint8_t reg);
 void nftb_lookup(struct nftb *b, const char *set, uint8_t reg, bool invert);

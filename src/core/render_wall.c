@@ -23,21 +23,39 @@ static void own_name(const struct wall *w, char ret[static VW_NAME_LEN])
 	vw_wall_set_name(w->w->ifindex, 'o', w->f->v, ret);
 }
 
-/* ip saddr != <own> meta mark set spoofed return */
-static void own_source(struct wall *w)
+/* ip saddr <own>, or daddr, or !=  */
+static void is_own(struct wall *w, uint16_t addr, bool own)
 {
 	char set[VW_NAME_LEN];
 
-	nftb_payload(&w->b, NH, w->f->saddr, w->f->len, 0);
+	nftb_payload(&w->b, NH, addr, w->f->len, 0);
 	if (own_count(w) == 1) {
 		for (size_t i = 0; i < w->w->n_ips; i++)
 			if (w->w->ips[i].family == w->f->v)
-				nftb_cmp(&w->b, 0, NFT_CMP_NEQ, w->w->ips[i].b, w->f->len);
+				nftb_cmp(&w->b, 0, own ? NFT_CMP_EQ : NFT_CMP_NEQ, w->w->ips[i].b,
+					 w->f->len);
 	} else {
 		own_name(w, set);
-		nftb_lookup(&w->b, set, 0, true);
+		nftb_lookup(&w->b, set, 0, !own);
 	}
-	wall_refuse(w, VW_REASON_SPOOF, "source address is not the container's");
+}
+
+/* A bridge floods a frame for a MAC that it has not learnt to all its ports. It is not for this
+ * container, so it opens no flow and is no refusal of it: ip daddr != <own> ether daddr & 01 == 0
+ * ether daddr != <own> drop */
+static void flooded_frame(struct wall *w)
+{
+	const uint8_t group = 0x01, none = 0;
+
+	if (!w->w->has_mac)
+		return;
+	is_own(w, w->f->daddr, false);
+	nftb_payload(&w->b, LL, 0, 1, 0);
+	nftb_and(&w->b, 0, &group, 1);
+	nftb_cmp(&w->b, 0, NFT_CMP_EQ, &none, 1);
+	nftb_payload(&w->b, LL, 0, 6, 0);
+	nftb_cmp(&w->b, 0, NFT_CMP_NEQ, w->w->mac.b, 6);
+	wall_counted_drop(w, "for another: the bridge does not know where it is");
 }
 
 static void own_set(struct wall *w)
@@ -138,12 +156,13 @@ uint16_t vw_dns_group(const struct vw_config *cfg)
 	return cfg->nflog_group == UINT16_MAX ? UINT16_MAX - 1 : cfg->nflog_group + 1;
 }
 
-/* udp dport 53 update @live { <key of a question> timeout 30s } */
+/* udp dport 53 ip saddr <own> update @live { <key of a question> timeout 30s } */
 static void dns_question(struct wall *w)
 {
 	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_UDP);
 	nftb_payload(&w->b, TH, 2, 2, 0);
 	nftb_u16(&w->b, 0, NFT_CMP_EQ, 53);
+	is_own(w, w->f->saddr, true);
 	wall_flow_key(w, VW_LIVE_ASKED, PORTS);
 	nftb_dynset(&w->b, w->live, NFT_DYNSET_OP_UPDATE, 0, ASKED_MS);
 	nftb_end(&w->b, "a DNS question: an answer may come");
@@ -157,17 +176,29 @@ static void dns_answer(struct wall *w)
 	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_UDP);
 	nftb_payload(&w->b, TH, 0, 2, 0);
 	nftb_u16(&w->b, 0, NFT_CMP_EQ, 53);
-	wall_flow_key(w, VW_LIVE_ASKED, PORTS);
+	wall_flow_key_to_look(w, VW_LIVE_ASKED, PORTS);
 	nftb_lookup(&w->b, w->live, 0, false);
 	nftb_limit(&w->b, ANSWERS_PER_SECOND, ANSWERS_PER_SECOND);
 	nftb_log(&w->b, vw_dns_group(w->cfg), ANSWER_BYTES);
 	nftb_end(&w->b, "a DNS answer: to the agent as well");
 }
 
+/* What a wall with peers by name has before its chain of the direction: the hook leads here, so
+ * that the rest of the wall is the same with and without. */
+static void names_chain(struct wall *w)
+{
+	wall_begin(w, wall_dir(w, "ao", "ai"));
+	w->sent ? dns_question(w) : dns_answer(w);
+	wall_go(w, NFT_GOTO, wall_dir(w, "i", "e"));
+	nftb_end(&w->b, "and on");
+}
+
 static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 {
 	w->sent = sent;
 	judge_chain(w, c);
+	if (w->fqdn)
+		names_chain(w);
 	wall_flow_chains(w);
 	wall_begin(w, wall_dir(w, "i", "e"));
 	if (w->f->v == 6 && sent) {
@@ -175,11 +206,13 @@ static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 		wall_go(w, NFT_JUMP, "n");
 		nftb_end(&w->b, "neighbour discovery");
 	}
-	if (sent)
-		own_source(w);
-	if (w->fqdn)
-		sent ? dns_question(w) : dns_answer(w);
+	if (sent) {
+		is_own(w, w->f->saddr, false);
+		wall_refuse(w, VW_REASON_SPOOF, "source address is not the container's");
+	}
 	wall_live_rules(w);
+	if (!sent)
+		flooded_frame(w);
 	if (w->f->v == 6 && !sent)
 		wall_nd_received(w);
 	judge_rules(w);
@@ -250,18 +283,12 @@ static void quiet_noise(struct wall *w)
 }
 
 /* ether saddr <own> ether type ip, by one load: the link layer is the slow one to load from. Where
- * a VLAN tag stands the type is another. What is sent to the container comes from the node's own
- * bridge or routing, whose word for the protocol is enough. */
+ * a VLAN tag stands the type is another. */
 static void own_frame(struct wall *w)
 {
 	uint8_t want[8] = {0};
 
-	if (!w->sent) {
-		nftb_meta(&w->b, NFT_META_PROTOCOL, 0);
-		nftb_u16(&w->b, 0, NFT_CMP_EQ, w->f->ethertype);
-		return;
-	}
-	if (!w->w->has_mac) {
+	if (!w->sent || !w->w->has_mac) {
 		wall_ethertype(w, w->f->ethertype);
 		return;
 	}
@@ -276,7 +303,7 @@ static void to_family(struct wall *w, const struct family *f)
 {
 	wall_enter(w, f);
 	own_frame(w);
-	wall_go(w, NFT_JUMP, wall_dir(w, "i", "e"));
+	wall_go(w, NFT_JUMP, w->fqdn ? wall_dir(w, "ao", "ai") : wall_dir(w, "i", "e"));
 	nftb_end(&w->b, f->v == 4 ? "IPv4" : "IPv6");
 }
 

@@ -148,7 +148,11 @@ static int new_source(struct vw_scans *s, uint64_t hash, const struct vw_str *na
 	src->peer_set.max = VW_SCAN_PEERS_MAX;
 	src->pair_set.max = VW_SCAN_PAIRS_MAX;
 	if (name->n) {
-		src->name = strndup(name->s, name->n);
+		/* not strndup: no NUL needs to follow it, which the sanitizer's takes for granted
+		 */
+		src->name = calloc(1, name->n + 1);
+		if (src->name)
+			memcpy(src->name, name->s, name->n);
 		src->s.name = (struct vw_str){src->name, name->n};
 	}
 	r = name->n && !src->name

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/nft_text.h"
+#include "vethwall/cleanup.h"
 #include "vethwall/ruleset.h"
 
 static const struct {
@@ -124,9 +125,12 @@ char *vw_ruleset_print(const struct vw_ruleset *r)
 	return finish(f, &text);
 }
 
-/* The sets that the operations speak of, by name; of the others only the names are known. */
+/* What the operations speak of, by name. Of other sets only the names are known. */
 struct known {
 	VW_VEC(const struct vw_set *) sets;
+	VW_VEC(const struct vw_chain *)
+	flushed, filled; /* chains that lose, and get, their rules */
+	size_t wordless; /* rules that nft has no words for, as they were printed */
 };
 
 static int set_ptr_cmp(const void *a, const void *b)
@@ -140,19 +144,51 @@ static int name_cmp(const void *name, const void *s)
 	return strcmp(name, (*(const struct vw_set *const *)s)->name);
 }
 
+static int chain_ptr_cmp(const void *a, const void *b)
+{
+	return strcmp((*(const struct vw_chain *const *)a)->name,
+		      (*(const struct vw_chain *const *)b)->name);
+}
+
+static int chain_name_cmp(const void *name, const void *c)
+{
+	return strcmp(name, (*(const struct vw_chain *const *)c)->name);
+}
+
+static int known_add(struct known *k, const struct vw_op_ir *op)
+{
+	if (op->type == VW_OP_FLUSH_CHAIN)
+		return vw_vec_push(&k->flushed, op->chain, SIZE_MAX);
+	if (op->type == VW_OP_ADD_RULE &&
+	    (!k->filled.n || k->filled.v[k->filled.n - 1] != op->chain))
+		return vw_vec_push(&k->filled, op->chain, SIZE_MAX);
+	if (op->set && op->type != VW_OP_DEL_SET && op->type != VW_OP_DEL_ELEMS)
+		return vw_vec_push(&k->sets, op->set, SIZE_MAX);
+	return 0;
+}
+
 static int known_fill(struct known *k, const struct vw_oplist *ops)
 {
 	vw_vec_foreach (op, &ops->list) {
-		int r = op->set && op->type != VW_OP_DEL_SET && op->type != VW_OP_DEL_ELEMS
-				? vw_vec_push(&k->sets, op->set, SIZE_MAX)
-				: 0;
+		int r = known_add(k, op);
 
 		if (r)
 			return r;
 	}
 	if (k->sets.n)
 		qsort(k->sets.v, k->sets.n, sizeof(*k->sets.v), set_ptr_cmp);
+	if (k->flushed.n)
+		qsort(k->flushed.v, k->flushed.n, sizeof(*k->flushed.v), chain_ptr_cmp);
+	if (k->filled.n)
+		qsort(k->filled.v, k->filled.n, sizeof(*k->filled.v), chain_ptr_cmp);
 	return 0;
+}
+
+static void known_done(struct known *k)
+{
+	vw_vec_done(&k->sets);
+	vw_vec_done(&k->flushed);
+	vw_vec_done(&k->filled);
 }
 
 static const struct vw_set *find_known(void *arg, const char *name)
@@ -198,6 +234,58 @@ static void put_elems(FILE *f, const struct vw_op_ir *op)
 	}
 }
 
+/* Whether the chain of that name among these has the rule. */
+static bool has_rule(const struct vw_chain *const *v, size_t n, const char *name, uint64_t id)
+{
+	const struct vw_chain *const *c =
+		n ? bsearch(name, v, n, sizeof(*v), chain_name_cmp) : NULL;
+
+	if (!c)
+		return false;
+	vw_vec_foreach (r, &(*c)->rules)
+		if (r->id == id)
+			return true;
+	return false;
+}
+
+/* nft deletes rules by handles, which only the kernel knows; so a chain is emptied and filled. The
+ * rules that do not come back are named in comments, those that do are no change. */
+static void put_flush_chain(FILE *f, const struct vw_op_ir *op, struct known *known)
+{
+	const struct vw_chain *c = op->chain;
+
+	fprintf(f, "- flush chain netdev " VW_TABLE " %s\n", c->name);
+	vw_vec_foreach (r, &c->rules) {
+		if (!r->exprs.n || has_rule(known->filled.v, known->filled.n, c->name, r->id))
+			continue;
+		fprintf(f, "- # rule %s ", c->name);
+		nft_text_rule(f, r, find_known, known);
+		fputc('\n', f);
+	}
+}
+
+static void put_add_rule(FILE *f, const struct vw_op_ir *op, struct known *known)
+{
+	bool was = has_rule(known->flushed.v, known->flushed.n, op->chain->name, op->rule->id);
+
+	fprintf(f, "%c add rule netdev " VW_TABLE " %s ", was ? ' ' : '+', op->chain->name);
+	known->wordless += !nft_text_rule(f, op->rule, find_known, known);
+	fputc('\n', f);
+}
+
+static void put_del_set(FILE *f, const struct vw_set *s)
+{
+	fprintf(f, "- delete %s netdev " VW_TABLE " %s\n", set_word(s), s->name);
+	for (size_t i = 0; i < s->elems.n && !(s->flags & VW_SET_DYNAMIC); i++) {
+		struct vw_elem e;
+
+		vw_elem_get(s, i, &e);
+		fprintf(f, "- # element %s { ", s->name);
+		nft_text_elem(f, s, &e);
+		fputs(" }\n", f);
+	}
+}
+
 static void put_op(FILE *f, const struct vw_op_ir *op, struct known *known)
 {
 	switch (op->type) {
@@ -211,8 +299,7 @@ static void put_op(FILE *f, const struct vw_op_ir *op, struct known *known)
 		put_add_set(f, op->set);
 		break;
 	case VW_OP_DEL_SET:
-		fprintf(f, "- delete %s netdev " VW_TABLE " %s\n", set_word(op->set),
-			op->set->name);
+		put_del_set(f, op->set);
 		break;
 	case VW_OP_FLUSH_SET:
 		fprintf(f, "- flush %s netdev " VW_TABLE " %s\n", set_word(op->set), op->set->name);
@@ -228,31 +315,29 @@ static void put_op(FILE *f, const struct vw_op_ir *op, struct known *known)
 		fprintf(f, "- delete chain netdev " VW_TABLE " %s\n", op->chain->name);
 		break;
 	case VW_OP_FLUSH_CHAIN:
-		fprintf(f, "- flush chain netdev " VW_TABLE " %s\n", op->chain->name);
+		put_flush_chain(f, op, known);
 		break;
 	case VW_OP_ADD_RULE:
-		fprintf(f, "+ add rule netdev " VW_TABLE " %s ", op->chain->name);
-		nft_text_rule(f, op->rule, find_known, known);
-		fputc('\n', f);
+		put_add_rule(f, op, known);
 		break;
 	}
 }
 
-char *vw_oplist_print(const struct vw_oplist *ops)
+char *vw_oplist_print(const struct vw_oplist *ops, size_t *ret_wordless)
 {
-	struct known known = {0};
+	_cleanup_(known_done) struct known known = {0};
 	char *text = NULL;
 	size_t n;
 	FILE *f;
 
-	if (known_fill(&known, ops)) {
-		vw_vec_done(&known.sets);
+	if (known_fill(&known, ops))
 		return NULL;
-	}
 	f = open_memstream(&text, &n);
-	if (f)
-		vw_vec_foreach (op, &ops->list)
-			put_op(f, op, &known);
-	vw_vec_done(&known.sets);
-	return f ? finish(f, &text) : NULL;
+	if (!f)
+		return NULL;
+	vw_vec_foreach (op, &ops->list)
+		put_op(f, op, &known);
+	if (ret_wordless)
+		*ret_wordless = known.wordless;
+	return finish(f, &text);
 }

@@ -3,7 +3,8 @@
  * files wall_*.c each write some of its chains. nft(8) text of a rule stands above it where the
  * words do not say it. Chain names: in/eg the hooks, i/e what the container sends/receives, to/ti
  * tcp, xo/xi tcp that opens or closes, po/pi icmp, qo/qi icmp errors, n neighbour discovery, dc
- * counting a refusal, dx counting what is no IP, do/di refusing, h refusing for whom is not known.
+ * counting a refusal, dx counting what is no IP, do/di refusing, h refusing for whom is not known,
+ * ro answering, jo/ji what policy says, ao/ai questions for names and their answers.
  *
  * The kernel walks every rule that a base chain can reach at every commit, and every set of the
  * table at every reference to one: so each direction has chains of its own, a chain is reached on
@@ -58,6 +59,8 @@ void wall_l4proto(struct wall *w, uint8_t reg);
 void wall_l4proto_is(struct wall *w, uint8_t op, uint8_t proto);
 void wall_has_ports(struct wall *w, bool yes);
 void wall_icmp_type(struct wall *w, uint8_t type);
+/* What is sent to the container comes from the node's own bridge or routing, whose word for the
+ * protocol is enough, and nft has no words for its link layer (it wants an input device). */
 void wall_ethertype(struct wall *w, uint16_t type);
 /* ip frag-off & 0x1fff != 0 */
 void wall_later_fragment(struct wall *w);
@@ -68,6 +71,8 @@ enum wall_tail { PORTS, ICMP_ID, ICMP_TYPE, RAW4, NOTHING, FRAG_ID };
 /* Key of a live-flow set from register 0: own address . peer . proto . own port . peer port,
  * whichever way the packet goes. proto 0: the packet's own. */
 void wall_flow_key(struct wall *w, uint8_t proto, enum wall_tail tail);
+/* The same for a look-up that nft shall have words for: it takes no constants there. */
+void wall_flow_key_to_look(struct wall *w, uint8_t proto, enum wall_tail tail);
 /* Key of a denied set: mark . saddr . daddr . proto . sport . dport */
 void wall_denied_key(struct wall *w, enum wall_tail tail);
 
@@ -84,8 +89,8 @@ void wall_refuse(struct wall *w, enum vw_reason reason, const char *what);
 void wall_flow_chains(struct wall *w);
 void wall_live_rules(struct wall *w);
 void wall_admit_rules(struct wall *w);
-/* wall_deny.c: dc, do, di; dx and the rule that leads there, for what is no IP; h, and the rule that
- * leads there, for what a veth sends and gets before it is known whose it is */
+/* wall_deny.c: dc, do, di; dx and the rule that leads there, for what is no IP; h, and the rule
+ * that leads there, for what a veth sends and gets before it is known whose it is */
 void wall_deny_chains(struct wall *w);
 void wall_foreign_chain(struct wall *w);
 void wall_refuse_foreign(struct wall *w);

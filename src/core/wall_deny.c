@@ -96,7 +96,9 @@ static void await_name(struct wall *w)
 	snprintf(id, sizeof(id), "id%d", w->f->v);
 	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_TCP);
 	nftb_payload(&w->b, NH, w->f->daddr, w->f->len, 0);
+	/* into the mark, which nobody reads any more: nft has no words for asking alone */
 	nftb_lookup_map(&w->b, id, 0, 0);
+	nftb_mark_from(&w->b, 0);
 	reject(w, true, "refuse by reset: a workload or the node");
 	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_TCP);
 	nftb_payload(&w->b, TH, 13, 1, 0);
@@ -122,21 +124,29 @@ static void count_and_forget(struct wall *w)
 	nftb_end(&w->b, "forget its fragments");
 }
 
+static void answer_chain(struct wall *w)
+{
+	wall_begin(w, "ro");
+	if (w->fqdn)
+		await_name(w);
+	reject_rule(w, true);
+	reject_rule(w, false);
+	wall_drop(w, "over the limit of answers");
+}
+
 void wall_deny_chains(struct wall *w)
 {
 	bool sent = w->sent;
 
 	count_chain(w);
 	w->sent = true;
+	answer_chain(w);
 	wall_begin(w, "do");
 	count_and_forget(w);
 	mark_is(w, wall_code(w, VW_REASON_SPOOF));
 	wall_drop(w, "a forged sender gets no answer");
-	if (w->fqdn)
-		await_name(w);
-	reject_rule(w, true);
-	reject_rule(w, false);
-	wall_drop(w, "over the limit of answers");
+	wall_go(w, NFT_GOTO, "ro");
+	nftb_end(&w->b, "an answer");
 	w->sent = false;
 	wall_begin(w, "di");
 	count_and_forget(w);

@@ -64,7 +64,10 @@ void wall_icmp_type(struct wall *w, uint8_t type)
 
 void wall_ethertype(struct wall *w, uint16_t type)
 {
-	nftb_payload(&w->b, LL, 12, 2, 0);
+	if (w->sent)
+		nftb_payload(&w->b, LL, 12, 2, 0);
+	else
+		nftb_meta(&w->b, NFT_META_PROTOCOL, 0);
 	nftb_u16(&w->b, 0, NFT_CMP_EQ, type);
 }
 
@@ -137,23 +140,40 @@ static void key_tail(struct wall *w, enum wall_tail tail, bool reverse, uint8_t 
 	nftb_payload(b, TH, at[1], 2, reg + 1);
 }
 
-static void key(struct wall *w, bool reverse, uint8_t proto, enum wall_tail tail, uint8_t reg)
+static void key_addresses(struct wall *w, bool reverse, uint8_t reg)
 {
 	const struct family *f = w->f;
-	uint8_t words = f->len / 4;
 
 	nftb_payload(&w->b, NH, reverse ? f->daddr : f->saddr, f->len, reg);
-	nftb_payload(&w->b, NH, reverse ? f->saddr : f->daddr, f->len, reg + words);
+	nftb_payload(&w->b, NH, reverse ? f->saddr : f->daddr, f->len, reg + f->len / 4);
+}
+
+static void key(struct wall *w, bool reverse, uint8_t proto, enum wall_tail tail, uint8_t reg)
+{
+	uint8_t at = reg + 2 * (w->f->len / 4);
+
+	key_addresses(w, reverse, reg);
 	if (proto)
-		nftb_imm(&w->b, reg + 2 * words, &proto, 1);
+		nftb_imm(&w->b, at, &proto, 1);
 	else
-		wall_l4proto(w, reg + 2 * words);
-	key_tail(w, tail, reverse, reg + 2 * words + 1);
+		wall_l4proto(w, at);
+	key_tail(w, tail, reverse, at + 1);
 }
 
 void wall_flow_key(struct wall *w, uint8_t proto, enum wall_tail tail)
 {
 	key(w, !w->sent, proto, tail, 0);
+}
+
+/* ip saddr . ip daddr . (ip protocol & 0x0 | <proto>) . th sport . th dport */
+void wall_flow_key_to_look(struct wall *w, uint8_t proto, enum wall_tail tail)
+{
+	uint8_t at = 2 * (w->f->len / 4);
+
+	key_addresses(w, !w->sent, 0);
+	wall_l4proto(w, at);
+	nftb_constant(&w->b, at, &proto, 1);
+	key_tail(w, tail, !w->sent, at + 1);
 }
 
 void wall_denied_key(struct wall *w, enum wall_tail tail)

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What vethwall costs, beside the same work without it or done the usual way, in one run; docs/performance.md
-# says what the figures mean. `bench.sh [PART...]`: packets policy starts load diff docker. Each part has namespaces of
+# says what the figures mean. `bench.sh [PART...]`: packets policy starts load diff apply flows docker. Each part has namespaces of
 # its own and a process of its own, which removes them on every way out.
 
 cd "$(dirname "$0")/../.." || exit 2
-PARTS=(packets policy starts load diff docker)
+PARTS=(packets policy starts load diff apply flows docker)
 export CPU=${CPU:-$(($(nproc) - 1))}
 
 part()
@@ -16,7 +16,7 @@ part()
 	. tests/bench/lib.sh
 	# shellcheck disable=SC1090
 	. "tests/bench/$1.sh"
-	export TRAFFIC=$BUILD/tests/bench/traffic WATCH=$BUILD/tests/bench/watch LOADER=$BUILD/tests/bench/load COMPILE=$BUILD/tests/bench/compile
+	export TRAFFIC=$BUILD/tests/bench/traffic WATCH=$BUILD/tests/bench/watch LOADER=$BUILD/tests/bench/load COMPILE=$BUILD/tests/bench/compile FLOWLOG=$BUILD/tests/bench/flowlog
 	why=$(lab_missing jq)
 	[ -z "$why" ] || { echo "bench: $why" >&2; exit 2; }
 	lab_begin "bench-$1"

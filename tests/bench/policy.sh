@@ -16,6 +16,23 @@ compile_rows()
 	row "compile 100 workloads x 100 policies x 10" "${took[100]} ms" "${text[100]}"
 }
 
+# Two sets compiled and compared, each size in a process of its own, for its peak of memory.
+compare_row()
+{
+	local kind=$1 said=$2 n=$3 ms edges kib
+	read -r _ ms edges _ kib < <("$COMPILE" diff "$kind" "$n") || return
+	row "what changes, $n x $n: $said" "$ms ms" "$edges pairs of services, $((kib / 1024)) MiB"
+}
+
+compare_rows()
+{
+	local n
+	for n in 1000 100; do
+		compare_row same nothing "$n" && compare_row few "one policy in a hundred" "$n" &&
+			compare_row all "every policy" "$n" && compare_row first "the first ones" "$n" || return
+	done
+}
+
 # 100,000 questions to the reference verdict in that world, loading included
 explain_row()
 {
@@ -69,5 +86,5 @@ bench_policy()
 	# shellcheck source=tests/bench/packets.sh
 	. tests/bench/packets.sh
 	heading "Many policies"
-	compile_rows && explain_row && rules_rows
+	compile_rows && compare_rows && explain_row && rules_rows
 }

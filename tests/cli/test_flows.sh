@@ -254,6 +254,22 @@ corrupt()
 	"$VETHWALL" flows --log-dir "$bad" 2>/dev/null | grep -q '^5 records'
 }
 
+# That something could not be recorded is told with every answer that it may be missing from.
+gaps()
+{
+	local dir=$tmp/gaps
+	mkdir -p "$dir"
+	{
+		head -n 2 "$tmp/all"
+		echo '{"timestamp":"2026-11-22T12:30:00.000000Z","event_type":"gap","cause":"disk full"}'
+		echo '{"timestamp":"2026-11-22T12:30:01.000000Z","event_type":"stats","records":5}'
+	} >"$dir/denied.jsonl"
+	"$VETHWALL" flows --log-dir "$dir" top --by service --service svc99 2>"$tmp/err" &&
+		grep -q '1 gaps in this time' "$tmp/err" && ! grep -q 'no flow record' "$tmp/err" &&
+		"$VETHWALL" flows --log-dir "$dir" --since 2026-11-22T12:31:00Z >/dev/null 2>"$tmp/err" &&
+		[ ! -s "$tmp/err" ]
+}
+
 # A name that would move the cursor, in every form that goes to a terminal.
 hostile()
 {
@@ -377,6 +393,7 @@ t "show of what is not there" show_nothing
 t "a bad expression is shown its place" bad_expression
 t "what makes no sense is refused" usage
 t "lines that are no records are told and left out" corrupt
+t "gaps are told" gaps
 t "names cannot move the cursor" hostile
 t "colour and blocks on a terminal only" terminal
 t "follow goes on over a rotation" follow

@@ -219,7 +219,7 @@ hold_web=$!
 t "a connection to somebody else" wait_until "$DEADLINE" grep -qs 5 "$LAB/hold-web.out"
 t "a set that ends one permission" eval 'vw a apply --policies "$LAB/only" | tee "$LAB/out" | grep -q "^set"'
 t "cuts the connection that had it" wait_until 30 pid_gone "$hold_api"
-t "says how many flows it cut" eval 'grep -q ", [12] live flows cut" "$LAB/out" && said "were cut"'
+t "says how many flows it cut" eval 'grep -q ", [12] live flows cut" "$LAB/out" && said "[12] live flows lost their permission and were cut"'
 t "and cuts nobody else's" eval 'sleep 0.5; ! pid_gone "$hold_web"'
 kill "$steady"
 wait_until 20 grep -q lost "$LAB/steady.out"
@@ -348,9 +348,18 @@ t "a plan file that is none, exit 2" exits 2 vw a apply --plan "$P/db.yaml"
 t "no agent there, exit 2" exits 2 "$VETHWALL" apply --run-dir "$LAB/none"
 
 # Damage.
-n=$(vw a status --format json | jq .applied.set.id)
-agent_stop a
-sed -i 's/tcp/udp/' "$LAB/a/state/applied/$(printf %06d "$n")/sources.json"
+spoil_enforced()
+{
+	local n
+	n=$(vw a status --format json | jq .applied.set.id)
+	agent_stop a
+	sed -i 's/tcp/udp/' "$LAB/a/state/applied/$(printf %06d "$n")/sources.json"
+}
+vw a apply --policies "$LAB/web" --confirm 300s >/dev/null
+spoil_enforced
+t "an agent whose set that waits was changed" start
+t "takes the one before" eval 'said "is damaged" && back && allowed api tcp/5432 10.77.0.12 && denied web tcp/80 10.77.0.12'
+spoil_enforced
 t "an agent whose stored set was changed" start
 t "does not take it" eval 'said "is damaged" && said "cannot be read" && denied api tcp/5432 10.77.0.12'
 t "but the folder, and says so" eval 'allowed web tcp/80 10.77.0.12 && ! vw a status >/dev/null'

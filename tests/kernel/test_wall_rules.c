@@ -120,7 +120,7 @@ static void assert_read_back(struct lab *l)
 	told(&d, vw_nft_dump(l->nft, &is, &d));
 	assert_int_equal(vw_plan(&is, &l->rules, &ops), 0);
 	if (ops.list.n) {
-		text = vw_oplist_print(&ops);
+		text = vw_oplist_print(&ops, NULL);
 		fail_msg("the kernel has something else:\n%s", text);
 	}
 	vw_ruleset_done(&is);

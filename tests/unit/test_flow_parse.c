@@ -213,6 +213,38 @@ static void twice(void **state)
 	assert_int_equal(vw_flow_json_parse(line, sizeof(line) - 1, buf, &f), -EINVAL);
 }
 
+/* A name spelt with an escape, as another program may. */
+static size_t escape(char *line, size_t n)
+{
+	char *at = memmem(line, n, "\"api\"", 5);
+
+	if (!at)
+		return n;
+	memmove(at + 7, at + 2, n - (size_t)(at + 2 - line));
+	memcpy(at, "\"\\u0061", 7);
+	return n + 5;
+}
+
+/* A leap second is later than the text of its time says. */
+static void leap_second(void **state)
+{
+	static const char line[] =
+		"{\"timestamp\":\"2026-11-22T12:00:60.500000Z\",\"event_type\":\"overflow\","
+		"\"packets\":1}";
+	_cleanup_(vw_diag_done) struct vw_diag d = {0};
+	_cleanup_(flows_filter_done) struct flows_filter f;
+	char buf[VW_FLOW_LINE_MAX];
+	struct vw_flow r;
+
+	(void)state;
+	assert_int_equal(flows_filter_init(&f), 0);
+	f.from_us = NOON + 60000000;
+	assert_int_equal(flows_filter_build(&f, &d), 0);
+	assert_int_equal(vw_flow_json_parse(line, sizeof(line) - 1, buf, &r), 0);
+	assert_true(flows_filter_match(&f, &r));
+	assert_true(flows_filter_may_match(&f, line, sizeof(line) - 1));
+}
+
 /* Whatever fits would have been read. */
 static void left_out(void **state)
 {
@@ -256,6 +288,8 @@ static void left_out(void **state)
 
 			if (i % 4 == 0)
 				n = damage(line, n);
+			if (i % 4 == 1)
+				n = escape(line, n);
 			if (vw_flow_json_parse(line, n, buf, &r))
 				continue;
 			if (flows_filter_match(&f, &r)) {
@@ -272,8 +306,9 @@ static void left_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(short_cuts), cmocka_unit_test(addresses), cmocka_unit_test(times),
-		cmocka_unit_test(twice),      cmocka_unit_test(left_out),
+		cmocka_unit_test(short_cuts), cmocka_unit_test(addresses),
+		cmocka_unit_test(times),      cmocka_unit_test(twice),
+		cmocka_unit_test(left_out),   cmocka_unit_test(leap_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,6 +265,39 @@ static void everyone_has_words(void **state)
 	assert_int_equal(g.curves.n, 0);
 }
 
+/* 30 groups of two, all of which tried to reach all others: 435 pairs of groups. */
+static void many_of_a_kind_are_bundled(void **state)
+{
+	_cleanup_(vw_graph_done) struct vw_graph g = {0};
+	size_t bundles = 0, hidden = 0, in_bundles = 0;
+	char name[32];
+
+	(void)state;
+	for (uint32_t i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "ns-%02u/s%u", i / 2, i % 2);
+		node(&g, VW_PARTY_SERVICE, name);
+	}
+	for (uint32_t i = 0; i < 60; i++)
+		for (uint32_t k = 0; k < 60; k++)
+			if (i != k)
+				edge(&g, i, k, VW_GRAPH_DENIED, "tcp/22");
+	assert_int_equal(vw_graph_edge(&g, 58, 1, VW_GRAPH_DENIED, "tcp/23", 1000), 0);
+	assert_int_equal(vw_graph_layout(&g), 0);
+	check_places(&g);
+	vw_vec_foreach (c, &g.curves) {
+		bundles += c->edge == SIZE_MAX;
+		in_bundles += c->edges;
+		hidden += c->bundled;
+		assert_true(c->edge != SIZE_MAX || (c->back && c->edges == 8));
+	}
+	assert_int_equal(bundles, 150);
+	assert_int_equal(g.minor, 435 - 150);
+	assert_int_equal(in_bundles, 150 * 8);
+	assert_int_equal(hidden, 60 * 58);
+	assert_int_equal(g.undrawn, 0);
+	assert_int_equal(g.curves.v[0].packets, 8 * 7 + 1000); /* the heaviest */
+}
+
 /* ---- filling ---- */
 
 static void edges_are_merged(void **state)
@@ -460,6 +493,7 @@ int main(void)
 		cmocka_unit_test(an_open_world_is_folded),
 		cmocka_unit_test(folds_say_no_more_and_no_less),
 		cmocka_unit_test(everyone_has_words),
+		cmocka_unit_test(many_of_a_kind_are_bundled),
 		cmocka_unit_test(edges_are_merged),
 		cmocka_unit_test(a_comparison_becomes_edges),
 		cmocka_unit_test(one_service_alone),

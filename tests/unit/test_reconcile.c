@@ -9,6 +9,7 @@
 
 #include "agent/state.h"
 #include "compiled.h"
+#include "vethwall/cleanup.h"
 
 /* The fake kernel. */
 static struct {
@@ -174,6 +175,8 @@ static int setup(void **state)
 	assert_int_equal(vw_timer_new(a->loop, vw_agent_reconcile_timer, a, &a->reconcile_timer),
 			 0);
 	assert_int_equal(vw_rejudge_init(&a->rejudge, a->loop, NULL, &a->enforced.now), 0);
+	assert_int_equal(vw_live_watch_new(a->loop, NULL, 1000000, NULL, a, &a->live), 0);
+	assert_int_equal(vw_timer_new(a->loop, vw_agent_reconcile_timer, a, &a->learn.apply), 0);
 	for (unsigned n = 1; n <= 3; n++)
 		c_put(&a->world, n);
 	c_policy(&a->policies, 2, "{service: s1}", "tcp/80");
@@ -185,6 +188,9 @@ static int teardown(void **state)
 {
 	struct vw_agent *a = *state;
 
+	vw_agent_applied_done(a);
+	vw_live_watch_free(&a->live);
+	vw_timer_free(&a->learn.apply);
 	vw_rejudge_done(&a->rejudge);
 	vw_timer_free(&a->reconcile_timer);
 	vw_loop_free(&a->loop);
@@ -193,6 +199,7 @@ static int teardown(void **state)
 	vw_agent_sink_done(a);
 	vw_world_done(&a->world);
 	vw_policyset_done(&a->policies);
+	vw_sources_done(&a->sources);
 	vw_settings_done(&settings);
 	free(a);
 	return 0;
@@ -348,6 +355,128 @@ static void test_unenforceable(void **state)
 	json_decref(j);
 }
 
+/* ---- changes of policies ---- */
+
+static char state_dir[64];
+
+static int setup_applied(void **state)
+{
+	struct vw_agent *a;
+
+	setup(state);
+	a = *state;
+	snprintf(state_dir, sizeof(state_dir), "/tmp/vw-applied.XXXXXX");
+	assert_non_null(mkdtemp(state_dir));
+	free(settings.state_dir);
+	free(settings.policies);
+	settings.state_dir = strdup(state_dir);
+	settings.policies = strdup(state_dir); /* a folder without policies */
+	vw_policyset_done(&a->policies);
+	assert_int_equal(vw_agent_applied_load(a, &(struct vw_diag){}), 0);
+	assert_int_equal(vw_agent_applied_start(a), 0);
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_int_equal(a->applied.state.enforced, 1);
+	return 0;
+}
+
+static int teardown_applied(void **state)
+{
+	char cmd[128];
+
+	teardown(state);
+	snprintf(cmd, sizeof(cmd), "rm -r %s", state_dir);
+	return system(cmd); /* NOLINT(cert-env33-c): a path of our own */
+}
+
+static json_t *request(struct vw_agent *a, const char *port, const char *rest)
+{
+	const struct vw_control_peer peer = {.pid = 1, .root = true};
+	char line[512];
+	json_t *answer;
+
+	snprintf(line, sizeof(line),
+		 "{\"cmd\": \"apply\", \"sources\": [{\"name\": \"a.yaml\", \"text\": "
+		 "\"apiVersion: vethwall/v1\\nkind: ServicePolicy\\nmetadata: {name: p, namespace: "
+		 "shop}\\nspec: {service: s2, ingress: [{from: [{service: s1}], ports: "
+		 "[%s]}]}\"}]%s}",
+		 port, rest);
+	answer = vw_control_answer(vw_agent_requests, a, line, strlen(line), &peer);
+	assert_non_null(answer);
+	return answer;
+}
+
+static bool apply(struct vw_agent *a, const char *port, const char *rest)
+{
+	json_t *answer = request(a, port, rest);
+	bool ok = json_is_true(json_object_get(answer, "ok"));
+
+	json_decref(answer);
+	return ok;
+}
+
+static void test_apply(void **state)
+{
+	struct vw_agent *a = *state;
+
+	k.commits = 0;
+	assert_true(apply(a, "tcp/80", ""));
+	assert_int_equal(k.commits, 1);
+	assert_int_equal(a->policies.list.n, 1);
+	assert_int_equal(a->applied.state.enforced, 2);
+	assert_true(a->applied.state.pinned);
+	assert_false(vw_agent_applied_pending(a));
+	assert_true(apply(a, "tcp/80", "")); /* the same again */
+	assert_int_equal(k.commits, 1);
+	assert_int_equal(a->applied.state.enforced, 2);
+}
+
+/* What the kernel does not take leaves no trace: neither in what is enforced nor on the disk. */
+static void test_apply_refused(void **state)
+{
+	struct vw_agent *a = *state;
+	struct vw_applied_state kept;
+	struct vw_diag d = {};
+
+	assert_true(apply(a, "tcp/80", ""));
+	k.fail = 1;
+	assert_false(apply(a, "tcp/81", ", \"confirm_ms\": 60000"));
+	assert_int_equal(a->applied.state.enforced, 2);
+	assert_false(vw_agent_applied_pending(a));
+	assert_int_equal(a->policies.list.v[0].rules[VW_INGRESS].v[0].ports.v[0].lo, 80);
+	assert_int_equal(vw_history_state(a->applied.history, &kept, &d), 0);
+	assert_int_equal(kept.enforced, 2);
+	assert_int_equal(kept.previous, 0);
+	assert_int_equal(vw_history_count(a->applied.history), 2);
+	assert_true(vw_timer_armed(a->reconcile_timer));
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_true(healthy(a));
+	assert_true(apply(a, "tcp/81", ", \"confirm_ms\": 60000"));
+	assert_int_equal(a->applied.state.previous, 2);
+	assert_false(apply(a, "tcp/82", ""));
+}
+
+/* Nothing changes by what does not read, cannot be compiled, or is not the plan that was shown. */
+static void test_apply_checked(void **state)
+{
+	static const char *const rests[] = {
+		", \"plan\": \"0000000000000000000000000000000000000000000000000000000000000000\"",
+		", \"confirm_ms\": 1",
+		", \"unknown\": 1",
+		", \"dry\": true",
+	};
+	struct vw_agent *a = *state;
+
+	k.commits = 0;
+	assert_false(apply(a, "tcp/nonsense!", ""));
+	for (size_t i = 0; i < VW_ARRAY_SIZE(rests); i++)
+		assert_int_equal(apply(a, "tcp/80", rests[i]), i == 3);
+	a->runtime_state.synced = false;
+	assert_false(apply(a, "tcp/80", ""));
+	assert_int_equal(k.commits, 0);
+	assert_int_equal(a->policies.list.n, 0);
+	assert_int_equal(vw_history_count(a->applied.history), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +488,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renamed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unenforceable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_apply, setup_applied, teardown_applied),
+		cmocka_unit_test_setup_teardown(test_apply_refused, setup_applied,
+						teardown_applied),
+		cmocka_unit_test_setup_teardown(test_apply_checked, setup_applied,
+						teardown_applied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -591,8 +591,30 @@ static void forged(struct lab *l)
 	f_l4(&f, 1, 2, SYN);
 	FAILS(run(l, true, &f));
 	assert_int_equal(l->e.log_mark, VW_CODE_DENY | VW_CODE_EGRESS | VW_REASON_PROTOCOL);
+	memcpy(f.b, l->w->mac.b, 6);
+	/* what the node sends it is judged by what is behind the tag */
 	FAILS(run(l, false, &f));
-	assert_int_equal(l->e.log_mark, VW_CODE_DENY | VW_REASON_PROTOCOL);
+	assert_int_equal(l->e.log_mark, VW_CODE_DENY | VW_REASON_DEFAULT);
+}
+
+/* A bridge floods what is for a MAC that it does not know: that fills nobody's sets. */
+static void flooded(struct lab *l)
+{
+	struct vw_addr web = at(l, WEB), out = at(l, OUT);
+	struct frame f = f_packet(l->w->mac.b, &web, &out, 6, 1, 2, SYN);
+
+	l->e.log_mark = 0;
+	FAILS(run(l, false, &f)); /* to f_eth()'s MAC, which is another's */
+	assert_int_equal(l->e.log_mark, 0);
+	memcpy(f.b, l->w->mac.b, 6); /* what it routes for others is judged */
+	(void)run(l, false, &f);
+	assert_int_equal(l->e.log_mark, VW_CODE_DENY | VW_REASON_DEFAULT);
+}
+
+static void flooded_frames_are_nobodys(void **state)
+{
+	(void)state;
+	both(flooded);
 }
 
 static void forgeries_are_dropped(void **state)
@@ -641,6 +663,7 @@ static enum nft_result nd(struct lab *l, bool sent, const char *src, unsigned ty
 	struct vw_addr s = m_addr(src), d = m_addr("ff02::1"), t = m_addr(target);
 	struct frame f = f_eth(l->w->mac.b, ETH_P_IPV6);
 
+	memcpy(f.b, "\x33\x33\0\0\0\1", 6);
 	f_ip(&f, &s, &d, 58, 24, -1, 0);
 	f.b[f.ip + 7] = hops;
 	f_8(&f, type);
@@ -734,6 +757,7 @@ int main(void)
 		cmocka_unit_test(full_set_is_told),
 		cmocka_unit_test(truncated_is_refused),
 		cmocka_unit_test(forgeries_are_dropped),
+		cmocka_unit_test(flooded_frames_are_nobodys),
 		cmocka_unit_test(arp_is_about_itself),
 		cmocka_unit_test(discovery_is_about_itself),
 		cmocka_unit_test(kinds_of_walls),

@@ -205,6 +205,10 @@ static void timeline(void **state)
 	vw_timeline_fit(&t, 1);
 	assert_int_equal(t.n, 2);
 	assert_int_equal(total(&t), 3605);
+	vw_timeline_init(&t, 10000000);
+	f = flow("a/b", 1, 1, 1, -5);
+	vw_timeline_add(&t, &f);
+	assert_int_equal(t.start_us, -10000000);
 }
 
 static int keep_all(const struct vw_scanner *s, void *arg)

@@ -145,7 +145,7 @@ static void test_print(void **state)
 	free(text);
 
 	assert_int_equal(vw_plan(&none, &r, &ops), 0);
-	text = vw_oplist_print(&ops);
+	text = vw_oplist_print(&ops, NULL);
 	assert_non_null(text);
 	assert_prints(text,
 		      "+ add set netdev vethwall denied4 { type mark . ipv4_addr . ipv4_addr . "
@@ -161,7 +161,7 @@ static void test_print(void **state)
 	free(text);
 	vw_vec_done(&ops.list);
 	assert_int_equal(vw_plan(&r, &none, &ops), 0);
-	text = vw_oplist_print(&ops);
+	text = vw_oplist_print(&ops, NULL);
 	assert_prints(text, "- flush chain netdev vethwall wall_in\n");
 	assert_prints(text, "- delete map netdev vethwall id4\n");
 	free(text);
@@ -169,12 +169,51 @@ static void test_print(void **state)
 	vw_ruleset_done(&r);
 }
 
+/* A chain that is filled anew: what stays, goes and comes; a set that goes with its elements. */
+static void test_print_change(void **state)
+{
+	struct vw_ruleset have = {0}, want = {0};
+	struct vw_oplist ops = {0};
+	struct vw_chain *c;
+	struct vw_set *s;
+	size_t wordless = 9;
+	char *text;
+
+	(void)state;
+	s = r_set(&have, "gone", VW_SET_MAP, R_FIELDS(VW_F_IP4));
+	r_elem(s, "192.0.2.1", NULL, 0, 0, 0, 7);
+	c = r_chain(&have, "judge");
+	R_RULE(c, "first", E_COUNTER);
+	R_RULE(c, "second", E_PAYLOAD(NFT_PAYLOAD_NETWORK_HEADER, 16, 4, 0), E_MAP(0, "gone", 0),
+	       E_META_SET(NFT_META_MARK, 0));
+	c = r_chain(&want, "judge");
+	R_RULE(c, "third", E_TUPLE4, E_IMM(2, 1, 0xfe), E_LOOKUP(0, "live4"));
+	R_RULE(c, "first", E_COUNTER);
+	assert_int_equal(vw_plan(&have, &want, &ops), 0);
+	text = vw_oplist_print(&ops, &wordless);
+	assert_non_null(text);
+	assert_string_equal(
+		text, "- flush chain netdev vethwall judge\n"
+		      "- # rule judge meta mark set ip daddr map @gone comment \"second\"\n"
+		      "- delete map netdev vethwall gone\n"
+		      "- # element gone { 192.0.2.1 : 0x00000007 }\n"
+		      "+ add rule netdev vethwall judge ip saddr . ip daddr . 0xfe . th sport . "
+		      "th dport @live4 comment \"third\" # nft has no words for this constant in a "
+		      "key\n"
+		      "  add rule netdev vethwall judge counter comment \"first\"\n");
+	assert_int_equal(wordless, 1);
+	free(text);
+	vw_vec_done(&ops.list);
+	vw_ruleset_done(&have);
+	vw_ruleset_done(&want);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layout),	 cmocka_unit_test(test_elems),
 		cmocka_unit_test(test_identity), cmocka_unit_test(test_find),
-		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_print),	 cmocka_unit_test(test_print_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
