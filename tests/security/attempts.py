@@ -169,7 +169,7 @@ for by in ("mallory", "eve"):
     attempt(f"ND: a router advertisement, by {by}", "neighbour discovery",
             lambda s, m: nd(s, m, ra(s), src=s.me.link_local()), ND, "neighbour-discovery", to="victim", by=by)
 attempt("ND: a router advertisement in the gateway's name", "neighbour discovery",
-        lambda s, m: nd(s, m, ra(s), src=s.gateway.link_local()), ND, "neighbour-discovery", to="victim")
+        lambda s, m: nd(s, m, ra(s), src=s.gateway.link_local()), ND, "spoofed-source", to="victim")
 attempt("ND: a router advertisement behind destination options", "neighbour discovery",
         lambda s, m: nd(s, m, ra(s), src=s.me.link_local(), ext=IPv6ExtHdrDestOpt(options=[PadN(optdata=b"\0" * 4)])),
         ND, "neighbour-discovery", to="victim")
@@ -193,17 +193,17 @@ attempt("ND: advertises a neighbour", "neighbour discovery",
         lambda s, m: nd(s, m, ICMPv6ND_NA(tgt=s.friend.ip6, O=1) / ICMPv6NDOptDstLLAddr(lladdr=s.me.mac),
                         dst=s.victim.ip6, mac=s.victim.mac), ND, "neighbour-discovery", to="victim")
 attempt("ND: advertises itself in the gateway's name", "neighbour discovery",
-        lambda s, m: nd(s, m, ICMPv6ND_NA(tgt=s.me.ip6, O=1), src=s.gateway.ip6), ND, "neighbour-discovery",
+        lambda s, m: nd(s, m, ICMPv6ND_NA(tgt=s.me.ip6, O=1), src=s.gateway.ip6), ND, "spoofed-source",
         to="victim")
 attempt("ND: asks in the gateway's name", "neighbour discovery",
         lambda s, m: nd(s, m, ICMPv6ND_NS(tgt=s.victim.ip6) / ICMPv6NDOptSrcLLAddr(lladdr=s.me.mac),
-                        src=s.gateway.ip6, dst=s.victim.ip6, mac=s.victim.mac), ND, "neighbour-discovery",
+                        src=s.gateway.ip6, dst=s.victim.ip6, mac=s.victim.mac), ND, "spoofed-source",
         to="victim")
 attempt("ND: another's address is a duplicate", "neighbour discovery",
         lambda s, m: nd(s, m, ICMPv6ND_NS(tgt=s.victim.ip6), src=ANY6), ND, "neighbour-discovery", to="victim")
 attempt("ND: a redirect", "neighbour discovery",
         lambda s, m: nd(s, m, ICMPv6ND_Redirect(tgt=s.me.link_local(), dst=s.outside.ip6),
-                        src=s.gateway.link_local(), dst=s.victim.ip6, mac=s.victim.mac), ND, "neighbour-discovery",
+                        src=s.gateway.link_local(), dst=s.victim.ip6, mac=s.victim.mac), ND, "spoofed-source",
         to="victim")
 attempt("ND: asks for routers in a neighbour's name", "neighbour discovery",
         lambda s, m: nd(s, m, ICMPv6ND_RS(), src=s.friend.link_local()), ND, "spoofed-source", to="victim")

@@ -167,9 +167,7 @@ def leaks(row, control, walled):
     out = []
     if not {row.to, "bridge"} - {"outside"} <= control or row.to not in control:
         out.append(f"the control proves nothing: without a wall it was seen at {sorted(control)}, not at {row.to}")
-    through = walled - {row.by} - ({"bridge"} if row.at == "receiver" else set())
-    if row.at == "receiver" and row.to == "victim":
-        through &= {"victim"}  # friend and eve have no policy that would stop it
+    through = walled & {row.to} if row.at == "receiver" else walled - {row.by}
     if through:
         out.append(f"it got through to {', '.join(sorted(through))}; {row.stopped_by} should have stopped it")
     return out
