@@ -486,3 +486,30 @@ attempt("DNS: answers itself in the resolver's name", "DNS answers",
 attempt("DNS: what it opened by that", "DNS answers",
         lambda s, m: [eth(s, s.gateway.mac) / IP(src=s.me.ip4, dst=s.named) / TCP(sport=40020, dport=443) / Raw(m)],
         DENIED, "default")
+
+# --- what must pass, or all of the above proves little ---
+
+LEGAL = []
+
+
+def legal(name, frames, to="friend", by="mallory"):
+    LEGAL.append(Attempt(name, "legal", frames, "", None, to=to, by=by))
+
+
+legal("what policy allows", lambda s, m: [ip4(s, s.friend) / udp(OPEN, m)])
+legal("the same, IPv6", lambda s, m: [ip6(s, s.friend) / udp(OPEN, m)])
+legal("in fragments", lambda s, m: pieces4(s, s.friend, datagram(OPEN, m), [0, 24], 31))
+legal("in IPv6 fragments", lambda s, m: pieces6(s, s.friend, datagram(OPEN, m), [0, 24], 31))
+legal("behind destination options", lambda s, m: [ip6(s, s.friend) / PAD / udp(OPEN, m)])
+legal("with Router Alert", lambda s, m: [ip4(s, s.friend, options=[b"\x94\4\0\0"]) / udp(OPEN, m)])
+legal("ARP about itself", lambda s, m: arp(s, m, op=1), to="victim")
+legal("a solicitation", lambda s, m: nd(s, m, ICMPv6ND_NS(tgt=s.victim.ip6) / ICMPv6NDOptSrcLLAddr(lladdr=s.me.mac)),
+      to="victim")
+legal("an advertisement of itself", lambda s, m: nd(s, m, ICMPv6ND_NA(tgt=s.me.ip6) / ICMPv6NDOptDstLLAddr(
+    lladdr=s.me.mac), dst=s.victim.ip6, mac=s.victim.mac), to="victim")
+legal("duplicate address detection", lambda s, m: nd(s, m, ICMPv6ND_NS(tgt=s.me.ip6), src=ANY6), to="victim")
+legal("a question for routers", lambda s, m: nd(s, m, ICMPv6ND_RS(), src=s.me.link_local()), to="victim")
+legal("an MLD report", lambda s, m: nd(s, m, ICMPv6MLReport2(), src=s.me.link_local(), hlim=1), to="victim")
+legal("of eve, whom no policy selects", lambda s, m: [ip4(s, s.friend) / udp(CLOSED, m)], by="eve")
+legal("of eve, a broadcast of the network", lambda s, m: [eth(s, BROADCAST) / IP(src=s.me.ip4, dst="10.77.0.255") / udp(
+    CLOSED, m)], by="eve")

@@ -7,6 +7,7 @@ mallory has a policy, eve has none; both are root in their namespace. Prints TAP
 their name."""
 import collections
 import json
+import logging
 import os
 import shutil
 import signal
@@ -83,6 +84,7 @@ class Lab:
                    "route add default via 2001:db8:1::1", f"addr add {NAMED}/32 dev lo")
         for i, name in enumerate(("mallory", "eve", "friend", "victim"), 10):
             self.container(name, End(f"02:42:0a:4d:00:{i:02x}", f"10.77.0.{i}", f"fd77::{i:x}"))
+        self.frames, self.acts = [], []  # to perform
         self.settle()
         self.taps = {name: self.at(name, wire.Tap, "br0" if name == "node" else "eth0") for name in self.ns}
         self.taps["bridge"] = self.taps.pop("node")
@@ -122,6 +124,14 @@ class Lab:
                 {"veth": "v" + n, "network": "br0", "mac": e.mac, "ips": [e.ip4, e.ip6]}]}
             for n, e in self.ends.items() if n not in ("gateway", "outside")]}
 
+    def perform(self):
+        """What is queued; frames of one row stay in order."""
+        for by, frame in self.frames:
+            self.wires[by].send(frame)
+        for act, scene, marker in self.acts:
+            act(self, scene, marker)
+        self.frames, self.acts = [], []
+
     def scene(self, Scene, me):
         e = self.ends
         return Scene(me=e[me], friend=e["friend"], victim=e["victim"], gateway=e["gateway"], outside=e["outside"],
@@ -144,19 +154,16 @@ class Tap13:
             print("# " + p.replace("\n", "\n# "))
 
 
-def play(lab, table, rows):
-    """Sends all of them, and says where each was seen: {row number: taps}."""
-    frames = []
-    for number, row in rows:
-        scene = lab.scene(table.Scene, row.by)
-        frames += [(row.by, bytes(f)) for f in row.frames(scene, wire.marker(number))]
-
-    def send():
-        for by, frame in frames:
-            lab.wires[by].send(frame)
-
+def play(lab, table, rows, acts):
+    """Does all of them, and says where each was seen: {row number: taps}."""
     where = collections.defaultdict(set)
-    for tap, numbers in wire.seen(lab.taps, send).items():
+    for number, row in rows:
+        scene, marker = lab.scene(table.Scene, row.by), wire.marker(number)
+        if row.frames:
+            lab.frames += [(row.by, bytes(f)) for f in row.frames(scene, marker)]
+        else:
+            lab.acts.append((acts[row], scene, marker))
+    for tap, numbers in wire.seen(lab.taps, lab.perform).items():
         for n in numbers:
             where[n].add(tap)
     return where
@@ -165,7 +172,7 @@ def play(lab, table, rows):
 def leaks(row, control, walled):
     """What is wrong with one row."""
     out = []
-    if not {row.to, "bridge"} - {"outside"} <= control or row.to not in control:
+    if not {row.to, "bridge"} <= control:
         out.append(f"the control proves nothing: without a wall it was seen at {sorted(control)}, not at {row.to}")
     through = walled & {row.to} if row.at == "receiver" else walled - {row.by}
     if through:
@@ -209,6 +216,8 @@ def log_keys(folder):
 
 
 def unlogged(row, number, lab, table, scapy, keys):
+    if not row.frames:
+        return [] if any(k[:2] == (row.log, row.by) for k in keys) else [f"the denied log has no {row.log}"]
     wanted = set()
     for f in row.frames(lab.scene(table.Scene, row.by), wire.marker(number)):
         wanted |= {(row.log, row.by if row.at == "sender" else row.to, k) for k in frame_keys(bytes(f), scapy)}
@@ -225,22 +234,46 @@ def start_agent(lab, folder):
 
 
 def run(names, folder, tap):
+    logging.getLogger("scapy").setLevel(logging.ERROR)  # it looks for routes, and there are none
     import attempts as table  # not before it is known that scapy is there
+    import talks
     from scapy import all as scapy
     lab = Lab(table.End)
     table.NEIGHBOUR.update({n: e.mac for n, e in lab.ends.items()})
-    rows = [(i, r) for i, r in enumerate(table.ATTEMPTS) if not names or any(n in r.name for n in names)]
-    control = play(lab, table, rows)
+    acts = dict(talks.ACTS)
+    for kind, row, act in talks.DEVICES:
+        why = talks.lacks(lab, kind)
+        if why:
+            tap.row(f"{row.name} # SKIP {why}", [])
+        else:
+            acts[row] = act
+    rows = [(i, r) for i, r in enumerate([*table.ATTEMPTS, *acts]) if not names or any(n in r.name for n in names)]
+    chosen = [t for t in talks.TALKS if not names or any(n in t[0] for n in names)]
+    legal = [(80000 + i, r) for i, r in enumerate(table.LEGAL)]
+    control = play(lab, table, rows + legal, acts)
+    lab.settle()
+    broken = {name for name, talk, must in chosen if must and talk(lab)}
     lab.settle()
     agent = start_agent(lab, folder)
     try:
-        walled = play(lab, table, rows)
+        walled = play(lab, table, rows + legal, acts)
+        lab.settle()
+        said = [(name, talk(lab), must) for name, talk, must in chosen]
+        status = agent.ask("status")
     finally:
         rc = agent.stop()
     keys, _ = log_keys(os.path.join(folder, "log"))
     for number, row in rows:
         problems = leaks(row, control[number], walled[number])
         tap.row(row.name, problems + unlogged(row, number, lab, table, scapy, keys), attempt=True)
+    for name, problems, must in said:
+        unproven = ["the control proves nothing: without a wall nothing came of it"] if must and name not in broken else []
+        tap.row(name, problems + unproven, attempt=True)
+    for number, row in legal:
+        lost = [f"{what} it was seen at {sorted(w)}, not at {row.to}" for what, w in (
+            ("without a wall", control[number]), ("with a wall", walled[number])) if row.to not in w]
+        tap.row("passes: " + row.name, lost)
+    tap.row("the agent is healthy afterwards", [] if status["healthy"] else [json.dumps(status)[:2000]])
     tap.row("the agent stops in order", [f"exit {rc}:\n{agent.output()[-4000:]}"] if rc else [])
 
 
