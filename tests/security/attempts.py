@@ -52,7 +52,7 @@ class Attempt:
     stopped_by: str
     log: typing.Optional[str]  # policy of its record in the denied log; None: a counter of the wall
     to: str = "bridge"  # where it is seen when nothing stops it
-    by: str = "mallory"  # who has a policy; eve has none
+    by: str = "mallory"  # who has a policy; eve has none, and nobody knows stray
     at: str = "sender"  # or receiver: it may leave, and must not arrive
 
 
@@ -486,6 +486,26 @@ attempt("DNS: answers itself in the resolver's name", "DNS answers",
 attempt("DNS: what it opened by that", "DNS answers",
         lambda s, m: [eth(s, s.gateway.mac) / IP(src=s.me.ip4, dst=s.named) / TCP(sport=40020, dport=443) / Raw(m)],
         DENIED, "default")
+
+# --- a veth that nobody is known to own ---
+
+HELD = "held, in in_N"
+for what, frame, to in (
+        ("IPv4", lambda s, m: ip4(s, s.victim) / udp(SERVED, m), "victim"),
+        ("IPv4 to whom eve may reach", lambda s, m: ip4(s, s.friend) / udp(OPEN, m), "friend"),
+        ("IPv4 to the outside", lambda s, m: far4(s) / udp(OPEN, m), "outside"),
+        ("IPv4 in a neighbour's name", lambda s, m: ip4(s, s.victim, src=s.friend.ip4, mac=s.friend.mac) / udp(SERVED, m), "victim"),
+        ("IPv6", lambda s, m: ip6(s, s.victim) / udp(SERVED, m), "victim"),
+        ("IPv6 to the outside", lambda s, m: far6(s) / udp(OPEN, m), "outside"),
+        ("a router advertisement", lambda s, m: nd(s, m, ra(s), src=s.me.link_local())[0], "victim"),
+        ("a redirect", lambda s, m: nd(s, m, ICMPv6ND_Redirect(tgt=s.me.link_local(), dst=s.outside.ip6))[0], "victim"),
+        ("data in a neighbour solicitation", lambda s, m: ip6(s, s.victim, hlim=255) / ICMPv6ND_NS(tgt=s.me.ip6) / nd_data(m), "victim"),
+        ("a solicitation to the outside", lambda s, m: far6(s, hlim=255) / ICMPv6ND_NS(tgt=s.me.ip6) / Raw(b"\xfd\2" + m.ljust(14, b"\0")), "outside"),
+        ("ARP with data", lambda s, m: eth(s, s.victim.mac) / ARP(op=1, psrc=s.me.ip4, pdst=s.victim.ip4) / Raw(bytes(40) + m), "victim"),
+        ("VLAN 0", lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=0) / IP(src=s.me.ip4, dst=s.victim.ip4) / udp(SERVED, m), "victim"),
+        ("an EtherType", lambda s, m: eth(s, s.victim.mac, type=0x88b5) / Raw(m * 4), "victim")):
+    attempt(f"unknown: {what}, by stray", "a veth that is not known", lambda s, m, f=frame: [f(s, m)], HELD, None, to=to,
+            by="stray")
 
 # --- what must pass, or all of the above proves little ---
 

@@ -3,7 +3,7 @@
 """What a container may try to get around its wall, against a running agent: every row of attempts.py twice, the same
 frames without a wall, where they must arrive (else the row proves nothing), and with it, where they must not, and
 where the denied log must name them. Then what takes a conversation: changed addresses, flows of others, full tables.
-mallory has a policy, eve has none; both are root in their namespace. Prints TAP; arguments choose rows by a part of
+mallory has a policy, eve has none, and nobody knows stray; all are root in their namespace. Prints TAP; arguments choose rows by a part of
 their name."""
 import collections
 import json
@@ -82,13 +82,13 @@ class Lab:
         outside.ip("link set lo up", "link set eth0 up", "addr add 192.0.2.2/24 dev eth0",
                    "addr add 2001:db8:1::2/64 dev eth0 nodad", "route add default via 192.0.2.1",
                    "route add default via 2001:db8:1::1", f"addr add {NAMED}/32 dev lo")
-        for i, name in enumerate(("mallory", "eve", "friend", "victim"), 10):
+        for i, name in enumerate(("mallory", "eve", "friend", "victim", "stray"), 10):
             self.container(name, End(f"02:42:0a:4d:00:{i:02x}", f"10.77.0.{i}", f"fd77::{i:x}"))
         self.frames, self.acts = [], []  # to perform
         self.settle()
         self.taps = {name: self.at(name, wire.Tap, "br0" if name == "node" else "eth0") for name in self.ns}
         self.taps["bridge"] = self.taps.pop("node")
-        self.wires = {name: self.at(name, wire.Wire, "eth0") for name in ("mallory", "eve")}
+        self.wires = {name: self.at(name, wire.Wire, "eth0") for name in ("mallory", "eve", "stray")}
 
     def calm(self, name):
         """Nobody believes what the control sends."""
@@ -122,7 +122,7 @@ class Lab:
         return {"namespaces": [], "workloads": [
             {"name": n, "namespace": "shop", "service": n, "interfaces": [
                 {"veth": "v" + n, "network": "br0", "mac": e.mac, "ips": [e.ip4, e.ip6]}]}
-            for n, e in self.ends.items() if n not in ("gateway", "outside")]}
+            for n, e in self.ends.items() if n not in ("gateway", "outside", "stray")]}
 
     def perform(self):
         """What is queued; frames of one row stay in order."""
