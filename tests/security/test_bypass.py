@@ -227,6 +227,12 @@ def unlogged(row, number, lab, table, scapy, keys):
     return [f"the denied log has none of {sorted(map(str, wanted))}, but {near}"]
 
 
+def lost(row, control, walled):
+    """The same for what must pass."""
+    return [f"{when} a wall it was seen at {sorted(w)}, not at {row.to}" for when, w in (
+        ("without", control), ("with", walled)) if row.to not in w]
+
+
 def start_agent(lab, folder):
     agent = Agent(folder, lab.ns["node"], json.dumps(SETTINGS))
     agent.enforce(Policies, lab.world())
@@ -270,9 +276,7 @@ def run(names, folder, tap):
         unproven = ["the control proves nothing: without a wall nothing came of it"] if must and name not in broken else []
         tap.row(name, problems + unproven, attempt=True)
     for number, row in legal:
-        lost = [f"{what} it was seen at {sorted(w)}, not at {row.to}" for what, w in (
-            ("without a wall", control[number]), ("with a wall", walled[number])) if row.to not in w]
-        tap.row("passes: " + row.name, lost)
+        tap.row("passes: " + row.name, lost(row, control[number], walled[number]))
     tap.row("the agent is healthy afterwards", [] if status["healthy"] else [json.dumps(status)[:2000]])
     tap.row("the agent stops in order", [f"exit {rc}:\n{agent.output()[-4000:]}"] if rc else [])
 
