@@ -44,6 +44,7 @@ struct vw_config {
 	uint32_t tcp_idle_ms, other_idle_ms, closing_ms;
 	uint16_t nflog_group;
 	uint16_t snaplen;
+	bool live_counters; /* live flows count their packets and bytes */
 };
 extern const struct vw_config vw_config_default;
 
@@ -173,6 +174,13 @@ struct vw_live {
 		opened; /* VW_EGRESS: the container opened it; for a closing flow not known */
 	bool flow, closing; /* neither: not a flow */
 };
+/* With vw_config.live_counters elements of flows have a counter. Each packet meets its element
+ * twice (found, then added or refreshed), and a counter counts both: what it says is twice the
+ * truth, of packets and of bytes, exactly. A closing flow is an element of its own, without one. */
+static inline uint64_t vw_live_count(uint64_t counter)
+{
+	return counter / 2;
+}
 int vw_live_decode(const uint8_t *key, size_t klen, uint64_t timeout_ms, struct vw_live *ret);
 /* The judgement of a live flow under c: a decision code. A closing flow stays while either
  * direction would be allowed. */

@@ -122,7 +122,7 @@ struct vw_expr {
 	uint16_t offset; /* PAYLOAD, EXTHDR; LOG: group */
 	int32_t verdict; /* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO */
 	uint32_t num; /* DYNSET: timeout_ms; LIMIT: rate; LOG: snaplen */
-	uint32_t num2; /* LIMIT: burst */
+	uint32_t num2; /* LIMIT: burst; DYNSET: 1: an element that it adds has a counter */
 	char name[VW_NAME_LEN]; /* set, or chain of jump/goto */
 	uint8_t data[32];
 };

@@ -4,6 +4,7 @@
  * adds up itself (denied_restore.c). So also what was refused while no agent was there is told,
  * once. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "agent/denied_state.h"
@@ -67,19 +68,38 @@ void denied_keep(struct vw_denied *v)
 			v->keep_path, strerror(-r));
 }
 
-static bool take_wall(struct vw_denied *v, const char *line)
+/* The next number, at most max; what follows it is a space, or the end of the line. */
+static bool take_number(char **p, long long max, long long *ret)
 {
-	unsigned ifindex;
-	int kind, dir, end = 0;
-	long long told[2];
+	char *end;
+
+	errno = 0;
+	*ret = strtoll(*p, &end, 10);
+	if (end == *p || errno || *ret > max || (*end && *end != ' '))
+		return false;
+	*p = end;
+	return true;
+}
+
+static bool take_wall(struct vw_denied *v, char *line)
+{
+	long long ifindex, kind, dir, told[2];
 	char name[IFNAMSIZ];
 	struct denied_wall *w;
+	size_t n;
 
-	if (sscanf(line, "%u %15s %d %d %lld %lld%n", &ifindex, name, &kind, &dir, &told[0],
-		   &told[1], &end) != 6 ||
-	    line[end] || !ifindex || kind < 0 || kind >= _DENIED_KINDS || dir < 0 || dir > 1)
+	if (!take_number(&line, INT_MAX, &ifindex) || ifindex < 1 || *line++ != ' ')
 		return false;
-	w = denied_wall_make(v, ifindex);
+	n = strcspn(line, " ");
+	if (!n || n >= sizeof(name))
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)n, line);
+	line += n;
+	if (!take_number(&line, _DENIED_KINDS - 1, &kind) || kind < 0 ||
+	    !take_number(&line, 1, &dir) || dir < 0 || !take_number(&line, LLONG_MAX, &told[0]) ||
+	    !take_number(&line, LLONG_MAX, &told[1]) || *line)
+		return false;
+	w = denied_wall_make(v, (unsigned)ifindex);
 	if (!w)
 		return false;
 	memcpy(w->iface, name, sizeof(w->iface));
@@ -92,7 +112,7 @@ int denied_kept(struct vw_denied *v, struct denied_place *ret)
 {
 	_cleanup_free_ char *text = NULL;
 	char where[VW_PLACE_LEN], *save = NULL, *line;
-	unsigned long long seq, offset;
+	long long seq, offset;
 	size_t n;
 	int r = v->keep_path ? vw_file_read(v->keep_path, KEPT_MAX, &text, &n) : -ENOENT;
 
@@ -104,12 +124,13 @@ int denied_kept(struct vw_denied *v, struct denied_place *ret)
 	if (!line || strcmp(line, where) != 0)
 		return -ESTALE;
 	line = strtok_r(NULL, "\n", &save);
-	if (!line || sscanf(line, "%llu %llu", &seq, &offset) != 2)
+	if (!line || !take_number(&line, LLONG_MAX, &seq) || seq < 0 ||
+	    !take_number(&line, LLONG_MAX, &offset) || offset < 0)
 		return -EBADMSG;
 	while ((line = strtok_r(NULL, "\n", &save))) {
 		if (!take_wall(v, line))
 			return -EBADMSG;
 	}
-	*ret = (struct denied_place){seq, offset};
+	*ret = (struct denied_place){(uint64_t)seq, (uint64_t)offset};
 	return 0;
 }

@@ -114,8 +114,8 @@ static int on_elem(const struct vw_nft_elem *e, void *arg)
 				 .opener_known = true,
 				 .first_us = c->now_us,
 				 .at_least = c->wall->old && !c->wall->read,
-				 .packets = e->packets,
-				 .bytes = e->bytes};
+				 .packets = vw_live_count(e->packets),
+				 .bytes = vw_live_count(e->bytes)};
 	const struct vw_live_flow *was;
 	int64_t age = 0, idle;
 	int r;

@@ -3,9 +3,9 @@
 #ifndef VETHWALL_CLI_CHANGE_H
 #define VETHWALL_CLI_CHANGE_H
 
-#include <jansson.h>
+#include "cli/run_dir.h"
 
-#define VW_RUN_DIR "/run/vethwall"
+#include <jansson.h>
 
 /* Asks the agent (the request is released). What went wrong is printed; returns an exit code, and
  * with VW_EXIT_OK the answer (caller: json_decref). */

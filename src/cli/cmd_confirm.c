@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `vethwall confirm`: what `apply --confirm` put in force stays. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "cli/change.h"
 #include "cli/cmds.h"
+#include "cli/run_dir.h"
 
 static const char help[] =
 	"Usage: vethwall confirm [--run-dir DIR]\n"
@@ -33,27 +33,10 @@ static int confirm(const char *run_dir)
 
 int vw_cmd_confirm(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"run-dir", required_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	const char *run_dir = VW_RUN_DIR;
-	int o;
+	const char *run_dir;
+	int r = vw_run_dir_parse(argc, argv, help, &run_dir);
 
-	optind = 0;
-	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (o == 'h') {
-			fputs(help, stdout);
-			return VW_EXIT_OK;
-		}
-		if (o != 'r')
-			return VW_EXIT_TROUBLE;
-		run_dir = optarg;
-	}
-	if (optind < argc) {
-		fprintf(stderr, "vethwall confirm: unexpected argument '%s'\n", argv[optind]);
-		return VW_EXIT_TROUBLE;
-	}
+	if (r != VW_RUN_DIR_GO)
+		return r;
 	return confirm(run_dir);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `vethwall metrics`: the agent's figures, as a scraper gets them. */
-#include <getopt.h>
 #include <string.h>
 
 #include "cli/cmds.h"
+#include "cli/run_dir.h"
 #include "cli/control_client.h"
 #include "vethwall/cleanup.h"
 
@@ -22,30 +22,13 @@ static const char help[] =
 
 int vw_cmd_metrics(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"run-dir", required_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	const char *run_dir = "/run/vethwall", *text;
+	const char *run_dir, *text;
 	_cleanup_(vw_diag_done) struct vw_diag d = {};
 	json_auto_t *request = json_pack("{s:s}", "cmd", "metrics"), *answer = NULL;
-	int o;
+	int r = vw_run_dir_parse(argc, argv, help, &run_dir);
 
-	optind = 0;
-	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (o == 'h') {
-			fputs(help, stdout);
-			return VW_EXIT_OK;
-		}
-		if (o != 'r')
-			return VW_EXIT_TROUBLE;
-		run_dir = optarg;
-	}
-	if (optind < argc) {
-		fprintf(stderr, "vethwall metrics: unexpected argument '%s'\n", argv[optind]);
-		return VW_EXIT_TROUBLE;
-	}
+	if (r != VW_RUN_DIR_GO)
+		return r;
 	if (vw_control_ask(run_dir, request, &answer, &d) < 0) {
 		vw_diag_print(&d, stderr, isatty(STDERR_FILENO));
 		return VW_EXIT_TROUBLE;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `vethwall reload`: asks the agent to put the edited policy files in force. */
-#include <getopt.h>
 #include <string.h>
 
 #include "cli/cmds.h"
+#include "cli/run_dir.h"
 #include "cli/control_client.h"
 #include "vethwall/cleanup.h"
 
@@ -34,30 +34,13 @@ static int report(const json_t *answer)
 
 int vw_cmd_reload(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"run-dir", required_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	const char *run_dir = "/run/vethwall";
+	const char *run_dir;
 	_cleanup_(vw_diag_done) struct vw_diag d = {};
 	json_auto_t *request = json_pack("{s:s}", "cmd", "reload"), *answer = NULL;
-	int o;
+	int r = vw_run_dir_parse(argc, argv, help, &run_dir);
 
-	optind = 0;
-	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (o == 'h') {
-			fputs(help, stdout);
-			return VW_EXIT_OK;
-		}
-		if (o != 'r')
-			return VW_EXIT_TROUBLE;
-		run_dir = optarg;
-	}
-	if (optind < argc) {
-		fprintf(stderr, "vethwall reload: unexpected argument '%s'\n", argv[optind]);
-		return VW_EXIT_TROUBLE;
-	}
+	if (r != VW_RUN_DIR_GO)
+		return r;
 	if (vw_control_ask(run_dir, request, &answer, &d) < 0) {
 		vw_diag_print(&d, stderr, isatty(STDERR_FILENO));
 		return VW_EXIT_TROUBLE;

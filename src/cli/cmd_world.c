@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `vethwall world`: what runs on the node as the agent sees it, in the form that --world takes. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "cli/cmds.h"
+#include "cli/run_dir.h"
 #include "cli/snapshot.h"
 #include "vethwall/cleanup.h"
 
@@ -41,27 +41,10 @@ static int print(const char *run_dir)
 
 int vw_cmd_world(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"run-dir", required_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL},
-	};
-	const char *run_dir = "/run/vethwall";
-	int o;
+	const char *run_dir;
+	int r = vw_run_dir_parse(argc, argv, help, &run_dir);
 
-	optind = 0;
-	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (o == 'h') {
-			fputs(help, stdout);
-			return VW_EXIT_OK;
-		}
-		if (o != 'r')
-			return VW_EXIT_TROUBLE;
-		run_dir = optarg;
-	}
-	if (optind < argc) {
-		fprintf(stderr, "vethwall world: unexpected argument '%s'\n", argv[optind]);
-		return VW_EXIT_TROUBLE;
-	}
+	if (r != VW_RUN_DIR_GO)
+		return r;
 	return print(run_dir);
 }

@@ -17,18 +17,18 @@ static const struct cmd {
 	{"check", "PATH...", "validate policy files and folders", vw_cmd_check},
 	{"explain", "--from A --to B --port P", "who decides a connection, and how",
 	 vw_cmd_explain},
-	{"status", "[--format json]", "what is enforced, and what is not", vw_cmd_status},
-	{"metrics", "", "figures for a scraper, in OpenMetrics", vw_cmd_metrics},
+	{"diff", "[--policies DIR]", "what a change of policies would do", vw_cmd_diff},
 	{"apply", "[--plan F] [--confirm 60s]", "put policies in force", vw_cmd_apply},
 	{"confirm", "", "what was applied stays", vw_cmd_confirm},
 	{"rollback", "[SET]", "back to policies that were in force before", vw_cmd_rollback},
 	{"history", "[SET]", "sets of policies that were in force, and by whom", vw_cmd_history},
 	{"reload", "", "put edited policy files in force", vw_cmd_reload},
 	{"suggest", "[--out DIR]", "policies that allow what was seen", vw_cmd_suggest},
-	{"diff", "[--policies DIR]", "what a change of policies would do", vw_cmd_diff},
-	{"world", "", "what runs here, as a file for --world", vw_cmd_world},
+	{"status", "[--format json]", "what is enforced, and what is not", vw_cmd_status},
 	{"flows", "[FILTERS]", "review denied flows", vw_cmd_flows},
 	{"graph", "[--format F] [--out FILE]", "who may reach whom, as a picture", vw_cmd_graph},
+	{"metrics", "", "figures for a scraper, in OpenMetrics", vw_cmd_metrics},
+	{"world", "", "what runs here, as a file for --world", vw_cmd_world},
 };
 
 static void usage(FILE *f)
@@ -37,7 +37,7 @@ static void usage(FILE *f)
 	      "Puts a wall on every container's veth.\n\nCommands:\n",
 	      f);
 	for (size_t i = 0; i < VW_ARRAY_SIZE(cmds); i++)
-		fprintf(f, "  %-8s %-25s %s\n", cmds[i].name, cmds[i].args, cmds[i].help);
+		fprintf(f, "  %-8s %-27s %s\n", cmds[i].name, cmds[i].args, cmds[i].help);
 	fputs("\n'vethwall help COMMAND' tells more, with an example. 'vethwall --version' prints "
 	      "the "
 	      "version.\n"

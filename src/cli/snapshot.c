@@ -69,7 +69,9 @@ static bool read_config(const json_t *o, struct vw_config *ret)
 	ret->nflog_group = (uint16_t)group;
 	ret->snaplen = (uint16_t)snaplen;
 	ret->default_deny = json_is_true(json_object_get(o, "default_deny"));
-	return json_is_boolean(json_object_get(o, "default_deny"));
+	ret->live_counters = json_is_true(json_object_get(o, "live_counters"));
+	return json_is_boolean(json_object_get(o, "default_deny")) &&
+	       json_is_boolean(json_object_get(o, "live_counters"));
 }
 
 static int read_held(const json_t *list, struct vw_snapshot *s)

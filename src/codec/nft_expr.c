@@ -125,8 +125,10 @@ static void put_lookup(struct nlmsghdr *nlh, const struct vw_expr *e)
 		put_be32(nlh, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 }
 
-/* update @set { ip saddr timeout 30s }. Expressions of the set are copied to the element by the
- * kernel (nft_dynset.c: nft_dynset_init) when the rule names none. */
+static void put_named(struct nlmsghdr *nlh, uint16_t attr, const struct vw_expr *e);
+
+/* update @set { ip saddr timeout 30s counter }. Expressions of the set are copied to the element by
+ * the kernel (nft_dynset.c: nft_dynset_init) when the rule names none. */
 static void put_dynset(struct nlmsghdr *nlh, const struct vw_expr *e)
 {
 	mnl_attr_put_strz(nlh, NFTA_DYNSET_SET_NAME, e->name);
@@ -134,6 +136,8 @@ static void put_dynset(struct nlmsghdr *nlh, const struct vw_expr *e)
 	put_reg(nlh, NFTA_DYNSET_SREG_KEY, e->reg);
 	if (e->num)
 		mnl_attr_put_u64(nlh, NFTA_DYNSET_TIMEOUT, htobe64(e->num));
+	if (e->num2)
+		put_named(nlh, NFTA_DYNSET_EXPR, &(struct vw_expr){.type = VW_E_COUNTER});
 }
 
 /* counter */

@@ -91,7 +91,7 @@ static const char *plain(const char *node, char ret[static NODE_MAX + 1])
 {
 	size_t i = 0;
 
-	for (; node[i] && i < NODE_MAX; i++) {
+	for (; i < NODE_MAX && node[i]; i++) {
 		char c = node[i];
 
 		ret[i] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

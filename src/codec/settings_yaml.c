@@ -88,6 +88,7 @@ static const struct key top_keys[] = {
 	{"metrics", AT(KEY_METRICS, metrics_port)},
 	{"history", AT(KEY_COUNT, history, 2, 1000)},
 	{"live_interval", AT(KEY_TIME, live_interval_ms, 1000, 3600000, "a time from 1s to 1h")},
+	{"live_counters", AT(KEY_BOOL, config.live_counters)},
 	{"nflog_group", AT(KEY_COUNT, config.nflog_group, 0, 65535)},
 };
 static const struct key log_keys[] = {

@@ -20,6 +20,7 @@ const struct vw_config vw_config_default = {
 	.closing_ms = 120 * 1000, /* nf_conntrack_tcp_timeout_fin_wait */
 	.nflog_group = 5,
 	.snaplen = 128,
+	.live_counters = false,
 };
 
 const char *vw_reason_str(uint32_t code)
@@ -274,6 +275,7 @@ static uint64_t wall_spec(const struct vw_compiled *c, const struct vw_wall *w)
 			   cfg->closing_ms,
 			   cfg->nflog_group,
 			   cfg->snaplen,
+			   cfg->live_counters,
 			   class_traits(c, w->out_class),
 			   class_traits(c, w->in_class)};
 	uint64_t h = vw_hash(head, sizeof(head), 11);

@@ -24,10 +24,8 @@ bool vw_str_is(const struct vw_str *a, const char *s)
 const char *vw_flow_event_str(enum vw_flow_event e)
 {
 	static const char *const names[_VW_FLOW_EVENT_MAX] = {
-		[VW_FLOW_DENIED] = "denied",
-		[VW_FLOW_AUDITED] = "audited",
-		[VW_FLOW_ALLOWED] = "allowed",
-		[VW_FLOW_OVERFLOW] = "overflow",
+		[VW_FLOW_DENIED] = "denied",   [VW_FLOW_AUDITED] = "audited",
+		[VW_FLOW_ALLOWED] = "allowed", [VW_FLOW_OVERFLOW] = "overflow",
 		[VW_FLOW_HELD] = "held",
 	};
 

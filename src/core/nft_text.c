@@ -366,7 +366,7 @@ static void read_dynset(struct reader *rd, const struct vw_expr *e)
 		fputs(" timeout ", rd->f);
 		nft_text_time(rd->f, e->num);
 	}
-	fputs(" }", rd->f);
+	fputs(e->num2 ? " counter }" : " }", rd->f);
 }
 
 /* nft puts it in by itself where a key wants it. */

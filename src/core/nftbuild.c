@@ -136,6 +136,15 @@ void nftb_dynset(struct nftb *b, const char *set, uint8_t op, uint8_t reg, uint3
 	push_named(b, &e, set);
 }
 
+void nftb_dynset_counted(struct nftb *b, const char *set, uint8_t op, uint8_t reg,
+			 uint32_t timeout_ms)
+{
+	struct vw_expr e = {
+		.type = VW_E_DYNSET, .reg = reg, .op = op, .num = timeout_ms, .num2 = 1};
+
+	push_named(b, &e, set);
+}
+
 void nftb_verdict(struct nftb *b, int32_t verdict, const char *chain)
 {
 	push_named(b, &(struct vw_expr){.type = VW_E_VERDICT, .verdict = verdict}, chain);

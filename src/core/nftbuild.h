@@ -37,6 +37,9 @@ void nftb_network_order(struct nftb *b, uint8_t reg);
 void nftb_lookup(struct nftb *b, const char *set, uint8_t reg, bool invert);
 void nftb_lookup_map(struct nftb *b, const char *map, uint8_t reg, uint8_t dreg);
 void nftb_dynset(struct nftb *b, const char *set, uint8_t op, uint8_t reg, uint32_t timeout_ms);
+/* An element that it adds has a counter; every packet that is found there counts, too. */
+void nftb_dynset_counted(struct nftb *b, const char *set, uint8_t op, uint8_t reg,
+			 uint32_t timeout_ms);
 void nftb_verdict(struct nftb *b, int32_t verdict, const char *chain);
 void nftb_counter(struct nftb *b);
 void nftb_limit(struct nftb *b, uint32_t rate, uint32_t burst);

@@ -170,7 +170,7 @@ static void family(struct wall *w, const struct vw_compiled *c, const struct fam
 	uint8_t refused[] = {VW_F_MARK, a, a, VW_F_PROTO, VW_F_PORT, VW_F_PORT, VW_F_NONE};
 
 	wall_enter(w, f);
-	/* no counters: each would cost an allocation a flow, and a look-up counts a packet again */
+	/* counters, if any, are of the elements of flows only (wall_flows.c) */
 	dynamic_set(w, w->live, flow, 0, w->cfg->live_max, w->cfg->tcp_idle_ms);
 	dynamic_set(w, w->denied, refused, VW_SET_COUNTER | VW_SET_LIMIT, w->cfg->denied_max,
 		    DENIED_MS);

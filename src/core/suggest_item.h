@@ -27,8 +27,8 @@ int item_owner_cmp(const struct item *a, const struct item *b); /* service and d
 int item_peer_cmp(const struct item *a, const struct item *b);
 void evidence_add(struct vw_evidence *to, const struct vw_evidence *e);
 
-/* v: sorted by owner, peer, protocol and port, none twice. Appends to ret->docs; names that others have
- * are not taken. 0, -ENOMEM, -ENOSPC. */
+/* v: sorted by owner, peer, protocol and port, none twice. Appends to ret->docs; names that others
+ * have are not taken. 0, -ENOMEM, -ENOSPC. */
 int suggest_docs(const struct item *v, size_t n, const struct vw_policyset *others,
 		 struct vw_suggestions *ret);
 

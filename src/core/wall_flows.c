@@ -19,6 +19,14 @@ static void look(struct wall *w)
 	nftb_lookup(&w->b, w->live, 0, false);
 }
 
+/* Where a packet is found, but not refreshed: once more, for elements count twice a packet. */
+static void look_and_count(struct wall *w)
+{
+	look(w);
+	if (w->cfg->live_counters)
+		look(w);
+}
+
 static void dynset(struct wall *w, uint8_t op, uint32_t timeout)
 {
 	nftb_dynset(&w->b, w->live, op, 0, timeout);
@@ -84,7 +92,7 @@ static void tcp_state_chain(struct wall *w)
 	refresh_rule(w, VW_LIVE_CLOSING, PORTS, CLOSED_MS, "second fin");
 	tcp_flags(w, TCP_SYN);
 	wall_flow_key(w, 0, PORTS);
-	look(w);
+	look_and_count(w);
 	wall_pass(w, "syn of a live flow");
 	if (w->sent)
 		return;
@@ -137,7 +145,7 @@ static void quoted_key(struct wall *w, uint8_t proto, enum wall_tail tail)
 static void quoted_rule(struct wall *w, uint8_t proto, enum wall_tail tail, const char *what)
 {
 	quoted_key(w, proto, tail);
-	look(w);
+	look_and_count(w);
 	wall_pass(w, what);
 }
 
@@ -197,8 +205,15 @@ void wall_live_rules(struct wall *w)
 
 static void admit_rule(struct wall *w, enum wall_tail tail, const char *what)
 {
+	uint32_t timeout = w->sent ? VW_OPENED_OUT_MS : VW_OPENED_IN_MS;
+
 	wall_flow_key(w, 0, tail);
-	dynset(w, NFT_DYNSET_OP_ADD, w->sent ? VW_OPENED_OUT_MS : VW_OPENED_IN_MS);
+	if (w->cfg->live_counters) {
+		nftb_dynset_counted(&w->b, w->live, NFT_DYNSET_OP_ADD, 0, timeout);
+		look(w); /* as later packets count: found, then refreshed */
+	} else {
+		dynset(w, NFT_DYNSET_OP_ADD, timeout);
+	}
 	nftb_mark_set(&w->b, 0); /* the mark was ours while judging; the host must not see it */
 	wall_pass(w, what);
 }

@@ -37,7 +37,7 @@ load_policies()
 nft_words()
 {
 	sed -e 's/ # nft has no words.*//' \
-		-e 's/{ 0x[0-9a-f]* \. 0x0* \. 0x0* \. 0x00 \. ether type \. ether type }/{ meta mark . ip saddr . ip daddr . ip protocol . th sport . th dport }/' \
+		-e 's/{ meta mark \. 0x0* \. 0x0* \. 0x00 \. ether type \. ether type }/{ meta mark . ip saddr . ip daddr . ip protocol . th sport . th dport }/' \
 		-e 's/@th,192,32/ip saddr/g' \
 		-e 's/ \. \(0x[0-9a-f]*\|@th,136,8\) \. / . ip protocol . /g' \
 		-e 's/@\(nh\|th\),[0-9]*,16 \. @\(nh\|th\),[0-9]*,16/th sport . th dport/g' \

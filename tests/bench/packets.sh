@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The packet path: two containers on one bridge, the same traffic and the same policy four ways, in
-# turns: without any, the usual way, walled, and walled among hundreds of others. Each way has a node
+# The packet path: two containers on one bridge, the same traffic and the same policy five ways, in
+# turns: without any, the usual way, walled, walled with counters, and walled among hundreds of others. Each way has a node
 # of its own. What is compared is the medians.
 
 PORT=5201
@@ -93,7 +93,10 @@ measure()
 packets_setup()
 {
 	packet_policies "$LAB/pair"
-	pair none && pair usual && usual_way usual && wall_pair wall 0 && wall_pair many $((WALLS - 2))
+	mkdir -p "$LAB/counted"
+	echo 'live_counters: true' >"$LAB/counted/vethwall.yaml"
+	pair none && pair usual && usual_way usual && wall_pair wall 0 && wall_pair counted 0 &&
+		wall_pair many $((WALLS - 2))
 }
 
 packets_run()
@@ -101,7 +104,7 @@ packets_run()
 	local i way mode
 	for ((i = 0; i < ROUNDS; i++)); do
 		for mode in udp connections tcp; do
-			for way in none usual wall many; do
+			for way in none usual wall counted many; do
 				measure $mode $way || return
 			done
 		done
@@ -112,11 +115,13 @@ packets_row()
 {
 	local what=$1 mode=$2 unit=$3 divisor=$4 form=$5 way
 	local -A m
-	for way in none usual wall many; do
+	for way in none usual wall counted many; do
 		m[$way]=$(median <"$LAB/$mode.$way")
 	done
 	row "$what, two walls" "$(scaled "$form" "${m[wall]}" "$divisor") $unit" \
 		"usual way $(scaled "$form" "${m[usual]}" "$divisor") ($(ratio "${m[wall]}" "${m[usual]}") x), no firewall $(scaled "$form" "${m[none]}" "$divisor") ($(ratio "${m[wall]}" "${m[none]}") x)"
+	row "$what, with live_counters" "$(scaled "$form" "${m[counted]}" "$divisor") $unit" \
+		"two walls: $(ratio "${m[counted]}" "${m[wall]}") x"
 	row "$what, among $WALLS walls" "$(scaled "$form" "${m[many]}" "$divisor") $unit" \
 		"two walls: $(ratio "${m[many]}" "${m[wall]}") x"
 }
@@ -128,5 +133,5 @@ bench_packets()
 	packets_row "small UDP, 64 bytes" udp kpps 1000 %.1f
 	packets_row "new connections" connections k/s 1000 %.2f
 	packets_row "TCP stream" tcp Gbit/s 125000000 %.2f
-	agent_stop wall && agent_stop many
+	agent_stop wall && agent_stop counted && agent_stop many
 }

@@ -58,6 +58,21 @@ R void r_elem(struct vw_set *s, const char *from, const char *to, uint8_t proto,
 	assert_int_equal(vw_elem_push(s, &e, 1000000), 0);
 }
 
+/* An element of mark . proto . port-port keys. */
+R void r_peer(struct vw_set *s, uint32_t mark, uint8_t proto, uint16_t port, uint16_t port_end)
+{
+	uint16_t p = htons(port), pe = htons(port_end);
+	struct vw_elem e = {0};
+
+	mark = vw_set_mark(s, mark);
+	r_field(s, e.key, 0, &mark);
+	r_field(s, e.key, 1, &proto);
+	memcpy(e.key_end, e.key, sizeof(e.key));
+	r_field(s, e.key, 2, &p);
+	r_field(s, e.key_end, 2, &pe);
+	assert_int_equal(vw_elem_push(s, &e, 1000000), 0);
+}
+
 R struct vw_chain *r_chain(struct vw_ruleset *r, const char *name)
 {
 	struct vw_chain c = {0};
@@ -133,6 +148,14 @@ R void r_rule(struct vw_chain *c, const char *what, const struct vw_expr *e, siz
 	{                                                                          \
 		.type = VW_E_DYNSET, .op = (o), .reg = (r), .num = (ms), .name = s \
 	}
+#define E_DYNSET_COUNTED(o, r, s, ms)                                                         \
+	{                                                                                     \
+		.type = VW_E_DYNSET, .op = (o), .reg = (r), .num = (ms), .num2 = 1, .name = s \
+	}
+#define E_NETWORK_ORDER(r)                                                \
+	{                                                                 \
+		.type = VW_E_BYTEORDER, .reg = (r), .dreg = (r), .len = 4 \
+	}
 #define E_EXTHDR(t, off, n, r, f)                                                          \
 	{                                                                                  \
 		.type = VW_E_EXTHDR, .base = (t), .offset = (off), .len = (n), .reg = (r), \
@@ -197,6 +220,8 @@ R void r_everything(struct vw_ruleset *r, const char *dev, unsigned ifindex)
 	s = r_set(r, "ports", VW_SET_INTERVAL, R_FIELDS(VW_F_IP4, VW_F_PROTO, VW_F_PORT));
 	r_elem(s, "192.0.2.1", NULL, 6, 8000, 8100, 0);
 	r_elem(s, "192.0.2.0", "192.0.2.255", 17, 53, 53, 0);
+	s = r_set(r, "peers", VW_SET_INTERVAL, R_FIELDS(VW_F_MARK, VW_F_PROTO, VW_F_PORT));
+	r_peer(s, 0x12345678, 6, 1000, 2000);
 	s = r_set(r, "live4", VW_SET_DYNAMIC | VW_SET_TIMEOUT, five);
 	s->size = 65536;
 	s->timeout_ms = 3600000;
@@ -234,6 +259,11 @@ R void r_everything(struct vw_ruleset *r, const char *dev, unsigned ifindex)
 	c = r_chain(r, "allow");
 	R_RULE(c, "remember", E_TUPLE4, E_DYNSET(NFT_DYNSET_OP_ADD, 0, "live4", 0),
 	       E_VERDICT(NF_ACCEPT));
+	R_RULE(c, "remember and count", E_TUPLE4,
+	       E_DYNSET_COUNTED(NFT_DYNSET_OP_ADD, 0, "live4", 60000), E_VERDICT(NF_ACCEPT));
+	R_RULE(c, "ports of a peer", E_META(NFT_META_MARK, 0), E_NETWORK_ORDER(0),
+	       E_META(NFT_META_L4PROTO, 1), E_PAYLOAD(NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, 2),
+	       E_LOOKUP(0, "peers"), E_VERDICT(NF_ACCEPT));
 	R_RULE(c, "forget", E_TUPLE4, E_DYNSET(NFT_DYNSET_OP_DELETE, 0, "live4", 0),
 	       E_VERDICT(NFT_RETURN));
 	c = r_chain(r, "judge6");

@@ -23,6 +23,7 @@ static void defaults(void **state)
 	assert_false(s.config.default_deny);
 	assert_false(s.audit);
 	assert_int_equal(s.live_interval_ms, 15000);
+	assert_false(s.config.live_counters);
 	assert_int_equal(s.log_segment_bytes, 64 << 20);
 	assert_int_equal(s.history, 20);
 	assert_int_equal(s.config.nflog_group, vw_config_default.nflog_group);
@@ -33,7 +34,7 @@ static void all_keys(void **state)
 {
 	const char *text = "runtime: static:/etc/w.yaml\npolicies: /p\nrun_dir: /r\nstate_dir: /s\n"
 			   "log_dir: /l\nlog_group: adm\ndefault: deny\nhold_unknown: false\n"
-			   "mode: audit\nlive_interval: 2s\n"
+			   "mode: audit\nlive_interval: 2s\nlive_counters: true\n"
 			   "dns: [10.0.0.53, 'fd00::53']\nnflog_group: 7\nhistory: 7\n"
 			   "log: {segment_size: 1GiB, segments: 3, flow_interval: 10s}\n"
 			   "pcap: {segment_size: 65536B, segments: 2, snaplen: 128}\n"
@@ -51,6 +52,7 @@ static void all_keys(void **state)
 	assert_true(s.config.default_deny);
 	assert_true(s.audit);
 	assert_int_equal(s.live_interval_ms, 2000);
+	assert_true(s.config.live_counters);
 	assert_false(s.hold_unknown);
 	assert_int_equal(s.dns.n, 2);
 	assert_int_equal(s.config.nflog_group, 7);
