@@ -53,10 +53,13 @@ class Places:
 
 
 def rows():
-    """Those last whose source MAC is another's: the bridge learns from them."""
     listed = [(i, r) for i, r in enumerate(attempts.ATTEMPTS) if r.by in SENDERS]
-    listed += [(80000 + i, r) for i, r in enumerate(attempts.LEGAL)]
-    return sorted(listed, key=lambda row: row[1].name.startswith(("MAC:", "ARP: from", "UDP: forges")))
+    return listed + [(80000 + i, r) for i, r in enumerate(attempts.LEGAL)]
+
+
+def moves_a_mac(row):
+    """The bridge learns from it that somebody is elsewhere: to be sent behind all others."""
+    return row.name.startswith(("MAC:", "ARP: from", "UDP: forges"))
 
 
 def play(places_file, result):
@@ -67,13 +70,13 @@ def play(places_file, result):
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         packet_lab.libc("setns", fd, packet_lab.CLONE_NEWNET)
         taps[name] = wire.Tap(device)
-    frames = {name: "" for name in SENDERS}
+    frames = {(last, name): "" for last in (False, True) for name in SENDERS}
     for number, row in rows():
         for frame in row.frames(lab.scene(attempts.Scene, row.by), wire.marker(number)):
-            frames[row.by] += bytes(frame).hex() + "\n"
+            frames[moves_a_mac(row), row.by] += bytes(frame).hex() + "\n"
 
     def send():
-        for name, lines in frames.items():
+        for (_, name), lines in frames.items():
             subprocess.run([*places["docker"], "exec", "-i", name, "/bin/netprobe", "frames", "eth0"], input=lines,
                            text=True, check=True)
     seen = {name: sorted(numbers) for name, numbers in wire.seen(taps, send).items()}
