@@ -42,6 +42,7 @@ struct vw_config {
 	uint32_t live_max; /* elements of each live-flow set */
 	uint32_t denied_max; /* of each denied set */
 	uint32_t tcp_idle_ms, other_idle_ms, closing_ms;
+	bool dns_names; /* DNS answers of all walls are copied, for names in records */
 	uint16_t nflog_group;
 	uint16_t snaplen;
 	bool live_counters; /* live flows count their packets and bytes */

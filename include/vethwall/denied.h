@@ -48,7 +48,7 @@ void vw_denied_tee(struct vw_denied *v,
 		   void *arg);
 /* A wall stands: its sets are read from now on. has4/has6: which denied sets it has; neither: the
  * veth is held. Again when that has changed. */
-void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6);
+void vw_denied_wall(struct vw_denied *v, unsigned ifindex, const char *dev, bool has4, bool has6);
 /* Reads a wall's sets for the last time, writes what they hold and forgets it; call before its sets
  * are deleted. */
 void vw_denied_wall_gone(struct vw_denied *v, unsigned ifindex);

@@ -23,6 +23,9 @@ static void namer(void *arg, unsigned ifindex, const struct vw_tuple *t, struct 
 	struct vw_agent *a = arg;
 
 	vw_naming_flow(&a->naming, &a->enforced.now, ifindex, t, ret);
+	if (!ret->peer_service)
+		ret->peer_name = vw_names_find(&a->names, ifindex,
+					       t->code & VW_CODE_EGRESS ? &t->dst : &t->src);
 }
 
 static int make_folder(const char *path, mode_t mode, struct vw_diag *d)

@@ -318,22 +318,21 @@ static void on_capture(int fd, uint32_t events, void *arg)
 
 /* ---- what the agent calls ---- */
 
-void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6)
+void vw_denied_wall(struct vw_denied *v, unsigned ifindex, const char *dev, bool has4, bool has6)
 {
 	struct denied_wall *w = denied_wall_make(v, ifindex);
 	const bool has[2] = {has4, has6};
-	char name[IFNAMSIZ];
 
 	if (!w) {
 		vw_err("interface %u: no memory to record its denied flows", ifindex);
 		return;
 	}
-	if (!w->standing && w->restored &&
-	    (!if_indextoname(ifindex, name) || strcmp(name, w->iface) != 0)) {
+	if (!w->standing && w->restored && strcmp(dev, w->iface) != 0) {
 		denied_forget_counters(v, w);
 		denied_owed_end(w);
 		w->restored = false;
 	}
+	snprintf(w->iface, sizeof(w->iface), "%s", dev);
 	if (!w->standing)
 		denied_owed_begin(v, w, DENIED_HELD);
 	for (int f = 0; f < 2; f++) {

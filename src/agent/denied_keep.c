@@ -14,22 +14,22 @@
 
 #define KEPT_MAX (64u << 20) /* bytes: all walls, six lines of less than 100 bytes each */
 
-static void print_wall(FILE *f, const struct denied_wall *w, const char *name)
+static void print_wall(FILE *f, const struct denied_wall *w)
 {
 	for (int kind = 0; kind < _DENIED_KINDS; kind++) {
 		for (int dir = 0; dir < 2; dir++) {
 			const struct denied_owed *o = &w->owed[kind][dir];
 
 			if (o->known)
-				fprintf(f, "%u %s %d %d %lld %lld\n", w->ifindex, name, kind, dir,
-					(long long)o->told[0], (long long)o->told[1]);
+				fprintf(f, "%u %s %d %d %lld %lld\n", w->ifindex, w->iface, kind,
+					dir, (long long)o->told[0], (long long)o->told[1]);
 		}
 	}
 }
 
 static int print(struct vw_denied *v, FILE *f)
 {
-	char where[VW_PLACE_LEN], name[IFNAMSIZ];
+	char where[VW_PLACE_LEN];
 	struct denied_place at;
 	int r = vw_agent_place(where);
 
@@ -39,8 +39,8 @@ static int print(struct vw_denied *v, FILE *f)
 	fprintf(f, "%s\n%llu %llu\n", where, (unsigned long long)at.seq,
 		(unsigned long long)at.offset);
 	vw_vec_foreach (p, &v->walls) {
-		if ((*p)->standing && if_indextoname((*p)->ifindex, name))
-			print_wall(f, *p, name);
+		if ((*p)->standing)
+			print_wall(f, *p);
 	}
 	return 0;
 }

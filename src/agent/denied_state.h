@@ -41,7 +41,7 @@ struct denied_wall {
 	bool standing; /* in force; else only what could not be written yet */
 	bool restored; /* counters come from the log, no reading has confirmed them */
 	bool gone; /* it stood; should it stand again, its chains are new */
-	char iface[IFNAMSIZ]; /* then: its name there */
+	char iface[IFNAMSIZ]; /* its name, also in the log of an earlier agent */
 	bool has[2]; /* IPv4, IPv6; neither: it is held */
 	struct vw_counted_table t[2];
 	struct denied_owed owed[_DENIED_KINDS][2]; /* by direction: received, sent */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What workloads resolve, they may reach, where a policy names it. Answers come by NFLOG from the
- * walls whose policies have peers by name; believed is an answer of a resolver of this node to a
- * flow that the container has open. A name and its addresses become part of the world, and the
- * kernel follows by the way that everything else goes: compile, plan, commit. */
+/* What workloads resolve, they may reach, where a policy names it; and records have the name of
+ * what they did not reach. Answers come by NFLOG from the walls whose policies have peers by name,
+ * or from all of them (dns_names); believed is an answer of a resolver of this node to a flow that
+ * the container has open. A name and its addresses become part of the world, and the kernel follows
+ * by the way that everything else goes: compile, plan, commit. */
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -168,30 +169,37 @@ static void learn(struct vw_agent *a, unsigned ifindex, const struct vw_dns_answ
 		vw_timer_arm(a->learn.save, SAVE_MS);
 }
 
-/* The wall that the packet was to reach, if its policies have peers by name. */
+/* The wall that the packet was to reach. */
 static const struct vw_wall *wall_of(const struct vw_agent *a, unsigned ifindex)
 {
 	const struct vw_wall *w = vw_agent_wall(a, ifindex);
-	const struct vw_class *k;
 
-	if (!w || w->kind != VW_WALL_POLICY)
-		return NULL;
-	k = vw_compiled_class(&a->enforced.now, w->out_class);
-	return k && k->fqdn ? w : NULL;
+	return w && w->kind == VW_WALL_POLICY ? w : NULL;
+}
+
+/* Its policies have peers by name. */
+static bool has_names(const struct vw_agent *a, const struct vw_wall *w)
+{
+	const struct vw_class *k = vw_compiled_class(&a->enforced.now, w->out_class);
+
+	return k && k->fqdn;
 }
 
 static void on_frame(const uint8_t *frame, size_t n, void *agent)
 {
 	struct vw_agent *a = agent;
 	struct vw_dns_answer answer;
+	const struct vw_wall *w;
 	const uint8_t *p;
 	struct vw_nflog f;
 	size_t len;
 	int r;
 
 	a->learn.answers++;
-	if (vw_nflog_decode(frame, n, &f) || !f.has_tuple || f.tuple.sport != 53 ||
-	    !wall_of(a, f.outdev))
+	if (vw_nflog_decode(frame, n, &f) || !f.has_tuple || f.tuple.sport != 53)
+		return;
+	w = wall_of(a, f.outdev);
+	if (!w)
 		return;
 	if (!is_resolver(&a->world, &f.tuple.src)) {
 		a->learn.unbelieved++;
@@ -205,7 +213,9 @@ static void on_frame(const uint8_t *frame, size_t n, void *agent)
 	if (r)
 		return;
 	a->learn.believed++;
-	learn(a, f.outdev, &answer);
+	(void)vw_names_put(&a->names, f.outdev, &answer); /* without memory a record has no name */
+	if (has_names(a, w))
+		learn(a, f.outdev, &answer);
 }
 
 static void on_capture(int fd, uint32_t events, void *agent)
@@ -302,8 +312,9 @@ void vw_agent_learn_update(struct vw_agent *a)
 	}
 	if (wanted && take_patterns(a) < 0)
 		vw_err("peers by name: out of memory");
-	if (wanted && !a->learn.capture)
+	if ((wanted || a->s->config.dns_names) && !a->learn.capture)
 		start_listening(a);
+	vw_names_keep(&a->names, &a->enforced.now);
 }
 
 void vw_agent_learn_prune(struct vw_agent *a)
@@ -351,6 +362,7 @@ void vw_agent_learn_done(struct vw_agent *a)
 	vw_timer_free(&l->expire);
 	vw_timer_free(&l->save);
 	patterns_done(l);
+	vw_names_done(&a->names);
 	free(l->error);
 	l->error = NULL;
 }

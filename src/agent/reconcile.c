@@ -193,7 +193,7 @@ static void report_walls(struct vw_agent *a)
 		if (!vw_agent_wall(a, w->ifindex) || report_of(&e->now, w, &r) < 0 ||
 		    vw_vec_push(&e->reported, r, WALLS_MAX) < 0)
 			continue; /* the next commit tries again */
-		vw_denied_wall(a->denied, r.ifindex, r.has4, r.has6);
+		vw_denied_wall(a->denied, r.ifindex, w->dev, r.has4, r.has6);
 	}
 	if (e->reported.n)
 		qsort(e->reported.v, e->reported.n, sizeof(*e->reported.v), reported_cmp);

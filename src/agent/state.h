@@ -10,6 +10,7 @@
 #include "agent/applied.h"
 #include "agent/control.h"
 #include "agent/images.h"
+#include "agent/names.h"
 #include "agent/live.h"
 #include "agent/metrics.h"
 #include "agent/naming.h"
@@ -117,6 +118,7 @@ struct vw_agent {
 	struct vw_naming naming;
 	struct vw_rejudge rejudge;
 	struct learn learn;
+	struct vw_names names;
 	struct vw_live_watch *live;
 	struct vw_outputs outputs;
 	struct vw_metrics metrics;

@@ -70,6 +70,7 @@ static bool read_config(const json_t *o, struct vw_config *ret)
 	ret->snaplen = (uint16_t)snaplen;
 	ret->default_deny = json_is_true(json_object_get(o, "default_deny"));
 	ret->live_counters = json_is_true(json_object_get(o, "live_counters"));
+	ret->dns_names = json_is_true(json_object_get(o, "dns_names"));
 	return json_is_boolean(json_object_get(o, "default_deny")) &&
 	       json_is_boolean(json_object_get(o, "live_counters"));
 }

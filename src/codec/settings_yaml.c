@@ -83,6 +83,7 @@ static const struct key top_keys[] = {
 	{"mode", AT(KEY_MODE, audit)},
 	{"hold_unknown", AT(KEY_BOOL, hold_unknown)},
 	{"dns", AT(KEY_DNS, dns)},
+	{"dns_names", AT(KEY_BOOL, config.dns_names)},
 	{"image_lists", AT(KEY_IMAGES, image_lists)},
 	{"outputs", AT(KEY_OUTPUTS, outputs)},
 	{"metrics", AT(KEY_METRICS, metrics_port)},
@@ -507,6 +508,7 @@ int vw_settings_default(struct vw_settings *ret)
 		.live_interval_ms = 15000,
 		.config = vw_config_default,
 	};
+	ret->config.dns_names = true;
 
 	ret->runtime = strdup("docker");
 	ret->policies = strdup(VW_SYSCONFDIR "/policies");

@@ -276,6 +276,7 @@ static uint64_t wall_spec(const struct vw_compiled *c, const struct vw_wall *w)
 			   cfg->nflog_group,
 			   cfg->snaplen,
 			   cfg->live_counters,
+			   cfg->dns_names,
 			   class_traits(c, w->out_class),
 			   class_traits(c, w->in_class)};
 	uint64_t h = vw_hash(head, sizeof(head), 11);

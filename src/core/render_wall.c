@@ -114,8 +114,14 @@ static void dns_answer(struct wall *w)
 	nftb_end(&w->b, "a DNS answer: to the agent as well");
 }
 
-/* What a wall with peers by name has before its chain of the direction: the hook leads here, so
- * that the rest of the wall is the same with and without. */
+/* Its DNS answers are looked at. */
+static bool wall_asks(const struct wall *w)
+{
+	return w->fqdn || w->cfg->dns_names;
+}
+
+/* What such a wall has before its chain of the direction: the hook leads here, so that the rest of
+ * the wall is the same with and without. */
 static void names_chain(struct wall *w)
 {
 	wall_begin(w, wall_dir(w, "ao", "ai"));
@@ -128,7 +134,7 @@ static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 {
 	w->sent = sent;
 	judge_chain(w, c);
-	if (w->fqdn)
+	if (wall_asks(w))
 		names_chain(w);
 	wall_flow_chains(w);
 	wall_begin(w, wall_dir(w, "i", "e"));
@@ -236,7 +242,7 @@ static void to_family(struct wall *w, const struct family *f)
 {
 	wall_enter(w, f);
 	own_frame(w);
-	wall_go(w, NFT_JUMP, w->fqdn ? wall_dir(w, "ao", "ai") : wall_dir(w, "i", "e"));
+	wall_go(w, NFT_JUMP, wall_asks(w) ? wall_dir(w, "ao", "ai") : wall_dir(w, "i", "e"));
 	nftb_end(&w->b, f->v == 4 ? "IPv4" : "IPv6");
 }
 

@@ -479,7 +479,7 @@ static void first_record(void **state)
 	(void)state;
 	NEEDS_KERNEL();
 	start_agent(&ag, 1 << 20);
-	vw_denied_wall(ag.denied, ifindex, true, true);
+	vw_denied_wall(ag.denied, ifindex, "vwd0", true, true);
 	send_all(&one);
 	run_until(&ag, has_record, &ag);
 	assert_int_equal(sums.records, 1);
@@ -521,7 +521,7 @@ static void exact_sums(void **state)
 	(void)state;
 	NEEDS_KERNEL();
 	start_agent(&ag, 200000); /* and rotation on the way */
-	vw_denied_wall(ag.denied, ifindex, true, true);
+	vw_denied_wall(ag.denied, ifindex, "vwd0", true, true);
 	for (size_t i = 0; i < VW_ARRAY_SIZE(loads); i++)
 		load(&ag, &loads[i]);
 	vw_denied_flush(ag.denied);
@@ -552,7 +552,7 @@ static void scan_of_all_ports(void **state)
 	(void)state;
 	NEEDS_KERNEL();
 	start_agent(&ag, 8 << 20);
-	vw_denied_wall(ag.denied, ifindex, true, true);
+	vw_denied_wall(ag.denied, ifindex, "vwd0", true, true);
 	load(&ag, &scan);
 	vw_denied_flush(ag.denied);
 	read_log();
@@ -579,7 +579,7 @@ static pid_t fork_agent(void)
 
 		if (try_agent(&a, 300000))
 			_exit(1);
-		vw_denied_wall(a.denied, ifindex, true, true);
+		vw_denied_wall(a.denied, ifindex, "vwd0", true, true);
 		if (write(ready[1], "x", 1) != 1)
 			_exit(1);
 		_exit(vw_loop_run(a.loop) ? 1 : 0);
@@ -613,7 +613,7 @@ static void killed_and_restarted(void **state)
 	}
 	wait_for(sender);
 	start_agent(&ag, 300000);
-	vw_denied_wall(ag.denied, ifindex, true, true);
+	vw_denied_wall(ag.denied, ifindex, "vwd0", true, true);
 	vw_denied_flush(ag.denied);
 	read_log();
 	assert_sum(true, 4, kernel_packets(&ag, 4));
@@ -641,7 +641,7 @@ static void overflow(void **state)
 	assert_int_equal(vw_denied_open(ag.loop, ag.nft, &ag.s, names, NULL, &ag.denied,
 					&(struct vw_diag){0}),
 			 0);
-	vw_denied_wall(ag.denied, ifindex, true, true);
+	vw_denied_wall(ag.denied, ifindex, "vwd0", true, true);
 	vw_denied_flush(ag.denied);
 	load(&ag, &many);
 	vw_denied_flush(ag.denied);
@@ -663,7 +663,7 @@ static void wall_gone(void **state)
 	(void)state;
 	NEEDS_KERNEL();
 	start_agent(&ag, 1 << 20);
-	vw_denied_wall(ag.denied, ifindex, true, true);
+	vw_denied_wall(ag.denied, ifindex, "vwd0", true, true);
 	send_all(&some); /* the agent has not looked yet */
 	run("ip link del vwd0");
 	vw_denied_wall_gone(ag.denied, ifindex);
@@ -685,7 +685,7 @@ static void set_made_anew(void **state)
 	NEEDS_KERNEL();
 	start_agent(&ag, 1 << 20);
 	for (int i = 0; i < 3; i++) {
-		vw_denied_wall(ag.denied, ifindex, true, true);
+		vw_denied_wall(ag.denied, ifindex, "vwd0", true, true);
 		load(&ag, &some);
 		vw_denied_wall_gone(ag.denied, ifindex);
 		run("nft flush set netdev vethwall d4_%u", ifindex);
@@ -707,7 +707,7 @@ static void full_disk(void **state)
 	NEEDS_KERNEL();
 	signal(SIGXFSZ, SIG_IGN);
 	start_agent(&ag, 8 << 20);
-	vw_denied_wall(ag.denied, ifindex, true, true);
+	vw_denied_wall(ag.denied, ifindex, "vwd0", true, true);
 	load(&ag, &some);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	lim = (struct rlimit){1000, old.rlim_max};

@@ -36,6 +36,11 @@ policies()
 		kind: ServicePolicy
 		metadata: {name: sink, namespace: shop}
 		spec: {service: sink, ingress: []}
+		---
+		apiVersion: vethwall/v1
+		kind: ServicePolicy
+		metadata: {name: asks, namespace: shop}
+		spec: {service: asks, egress: [{to: [dns]}]}
 	END
 }
 
@@ -203,9 +208,15 @@ quiet sinktwo 254 sink
 quiet wild 21 closed
 quiet calm 22 closed
 quiet wildopen 23 open
+quiet asker 24 asks
+DNS=198.51.100.53
+ext_add out $DNS/24 198.51.100.1
+ns asker ip route add default via 10.77.0.1
+ns calm ip route add default via 10.77.0.1
+bg dns out python3 tests/lib/dns.py serve $DNS
 world b
 mkdir -p "$LAB/b"
-echo 'limits: {denied_flows: 1024}' >"$LAB/b/vethwall.yaml"
+printf 'limits: {denied_flows: 1024}\ndns: [%s]\n' $DNS >"$LAB/b/vethwall.yaml"
 t "an agent with room for 1,024 flows" start b two
 flood wild wild -n 300000 10.77.0.21 $SINK4 300000
 flood calm calm -n 20000 10.77.0.22 $SINK4 100
@@ -234,6 +245,24 @@ t "tells what was refused while there was none" wait_until 30 away_done
 t "of others by flow" wait_until 30 eval 'WHOLE=1 exact b shop/calm egress 4 calm away2'
 t "and trouble is in the log" eval 'log_py b notes stats | grep -q overflow_packets'
 
+# ---- names ----
+
+resolved()
+{
+	[ "$(ns asker python3 tests/lib/dns.py ask $DNS api.example.org)" = 203.0.113.10 ]
+}
+t "a workload resolves a name" wait_until 20 resolved
+sleep 0.2 # the answer is on its way to the agent, too
+denied asker tcp/443 203.0.113.10 >"$LAB/out"
+denied calm tcp/443 203.0.113.10 >"$LAB/out"
+named()
+{
+	jq -es --arg w "$1" --arg n "$2" 'any(.[]; .workload == $w and .dest_ip == "203.0.113.10" and
+		(.peer_name // "-") == $n and .peer == "world")' "$LAB/b/log/denied.jsonl" >/dev/null
+}
+t "what it does not reach behind it has that name in the record" wait_until 10 named shop/asker api.example.org
+t "and not for who has not resolved it" wait_until 10 named shop/calm -
+
 # ---- a veth that nobody owns yet ----
 
 quiet late 31 closed
@@ -249,7 +278,7 @@ flooded late stranger
 CT_WORLD=("${CT_WORLD[@]/name: stranger,*/}")
 for i in "${!CT_WORLD[@]}"; do [ -n "${CT_WORLD[i]}" ] || unset "CT_WORLD[i]"; done
 world b
-t "then it has an owner" wait_until 20 enforced b 5
+t "then it has an owner" wait_until 20 enforced b 6
 held_is()
 {
 	local got

@@ -89,7 +89,7 @@ agree()
 
 echo 'live_counters: true' >"$LAB/agent/vethwall.yaml"
 t "the agent is ready" agent_start agent node --runtime "static:$LAB/world.yaml" --policies "$LAB/policies"
-t "lines go to and fro" talk
+t "lines go there and back" talk
 t "pings" ns api ping -q -c 5 -i 0.2 "$DB"
 t "pings of IPv6" ns api ping -q -c 7 -i 0.2 "$DB6"
 t "both walls have counted what the container has" wait_until "$DEADLINE" agree

@@ -131,8 +131,9 @@ void vw_denied_free(struct vw_denied **v)
 	(void)v;
 }
 
-void vw_denied_wall(struct vw_denied *v, unsigned ifindex, bool has4, bool has6)
+void vw_denied_wall(struct vw_denied *v, unsigned ifindex, const char *dev, bool has4, bool has6)
 {
+	(void)dev;
 	(void)v;
 	(void)ifindex;
 	assert_true(has4);
