@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What a container of a real engine may try to get around its wall: the frames of tests/security/attempts.py,
+# What a container of a real engine may try to get around its wall: the frames of tests/lib/bypass_attempts.py,
 # sent from inside, with the engine's default capabilities and with NET_ADMIN and NET_RAW; and what NET_ADMIN
 # may do to its own device. Each frame is sent without a wall first, where it must arrive.
 . tests/lib/tap.sh
@@ -15,7 +15,7 @@ printf 'dns: [192.0.2.2]\nlog: {flow_interval: 1s}\n' >"$LAB/agent/vethwall.yaml
 
 bypass()
 {
-	/usr/bin/python3 tests/docker/bypass.py "$@"
+	/usr/bin/python3 tests/lib/bypass_engine.py "$@"
 }
 
 # member NAME NUMBER DOCKER-RUN-ARGS...

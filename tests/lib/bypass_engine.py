@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The attempts of tests/security from inside containers of a real engine, for test_bypass.sh:
+"""The attempts of bypass_attempts.py from inside containers of a real engine, for tests/docker/test_bypass.sh:
 
-  bypass.py policies                    the policies that they are made for
-  bypass.py play PLACES RESULT          sends all, and writes where each was seen
-  bypass.py judge PLACES CONTROL WALLED LOG   what got through, or is not in the log; prints "bypass: N tried, N stopped"
+  bypass_engine.py policies                    the policies that they are made for
+  bypass_engine.py play PLACES RESULT          sends all, and writes where each was seen
+  bypass_engine.py judge PLACES CONTROL WALLED LOG   what got through, or is not in the log; prints "bypass: N tried,
+      N stopped"
 
 PLACES is JSON: {"macs": {NAME: MAC}, "docker": [COMMAND...], "taps": {NAME: [NAMESPACE FILE, DEVICE]}}.
 Addresses are those of tests/security/test_bypass.py. What does not arrive without a wall (the engine has
@@ -20,7 +21,7 @@ sys.dont_write_bytecode = True  # the tree stays clean
 sys.path[:0] = [os.path.join(HERE, "../security")]
 logging.getLogger("scapy").setLevel(logging.ERROR)
 import test_bypass  # noqa: E402
-import attempts  # noqa: E402
+import bypass_attempts as attempts  # noqa: E402
 import packet_lab  # noqa: E402
 import wire  # noqa: E402
 from scapy import all as scapy  # noqa: E402

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Attempts to get around a wall that take more than frames: what root in a container's namespace does to its own
-devices, flows of others, full tables, names. ACTS are sent and watched like the rows of attempts.py; TALKS are
+devices, flows of others, full tables, names. ACTS are sent and watched like the rows of bypass_attempts.py; TALKS are
 functions that say what went wrong: nothing is how it must be, and without a wall (control) it must be something."""
 import socket
 import struct
@@ -8,8 +8,8 @@ import subprocess
 import time
 
 import wire
-from attempts import CLOSED, OPEN, SERVED, Attempt
-from scapy.all import DNS, DNSQR, DNSRR, IP, TCP, UDP, Ether, IPv6, Raw
+from bypass_attempts import CLOSED, OPEN, SERVED, Attempt
+from scapy.all import DNS, DNSQR, DNSRR, IP, TCP, UDP, Ether, Raw
 
 ETH_P_ALL, SOL_PACKET, PACKET_VNET_HDR, PACKET_QDISC_BYPASS = 3, 263, 15, 20
 SO_MARK = 36
@@ -54,7 +54,8 @@ def act_address(address, to):
 def act_device(kind, to):
     def act(lab, s, m):
         peer = getattr(s, to)
-        lab.ns["mallory"].ip(f"link add link eth0 name x0 type {kind}", "link set x0 up", "addr add 10.77.0.88/32 dev x0",
+        lab.ns["mallory"].ip(f"link add link eth0 name x0 type {kind}", "link set x0 up",
+            "addr add 10.77.0.88/32 dev x0",
                              f"route add {peer.ip4} dev x0 src 10.77.0.88")
         send_udp(lab, s.me, peer.ip4, OPEN, m, source="10.77.0.88", device="x0", dst_mac=peer.mac)
         lab.ns["mallory"].ip("link del x0")
@@ -99,7 +100,9 @@ def act_offload(lab, s, m):
         sock.send(struct.pack("<BBHHHH", VNET_NEEDS_CSUM, VNET_TCPV4, 54, 800, 34, 16) + frame)
 
 
-SPOOF, DENIED, FOREIGN = "its address and MAC, in in_N, i4_N and i6_N", "policy: no rule of jo_N allows it", "neither IP nor ARP, in dx_N"
+SPOOF = "its address and MAC, in in_N, i4_N and i6_N"
+DENIED = "policy: no rule of jo_N allows it"
+FOREIGN = "neither IP nor ARP, in dx_N"
 
 
 def row(name, group, act, stopped_by, log, to="friend"):
@@ -119,7 +122,8 @@ DEVICES = [
 ACTS = [
     row("device: another MAC", "changed devices", act_mac, SPOOF, "spoofed-source"),
     row("device: a neighbour's MAC and address", "changed devices", act_takes_over, SPOOF, "spoofed-source", "victim"),
-    row("device: one more IPv4 address", "changed devices", act_address("10.77.0.99/24", "ip4"), SPOOF, "spoofed-source"),
+    row("device: one more IPv4 address", "changed devices", act_address("10.77.0.99/24", "ip4"), SPOOF,
+        "spoofed-source"),
     row("device: one more IPv6 address", "changed devices", act_address("fd77::99/64", "ip6"), SPOOF, "spoofed-source"),
     row("device: a mark on the packet", "changed devices", act_mark, DENIED, "default", "victim"),
     row("packet socket: past the queues", "packet sockets", act_bypass, DENIED, "default", "victim"),

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a container may try to get around its wall, one row each, as frames. A row says who sends, what stops it and
 where, where it would be seen if nothing did, and how the denied log calls it. How it is sent and watched is in
-test_bypass.py and tests/docker/bypass.py; nothing here knows of the agent.
+test_bypass.py and tests/lib/bypass_engine.py; nothing here knows of the agent.
 
 Every frame carries the marker of its row, so that what arrives anywhere is known to be one of them."""
 import dataclasses
 import typing
 
-from scapy.all import (ARP, BOOTP, DHCP, DNS, DNSQR, DNSRR, GRE, ICMP, IP, IPv6, LLC, SNAP, STP, TCP, UDP, Dot1AD, Dot1Q, Dot3,
-                       Ether, ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6MLQuery, ICMPv6MLReport2, ICMPv6ND_NA, ICMPv6ND_NS,
+from scapy.all import (ARP, BOOTP, DHCP, DNS, DNSQR, DNSRR, GRE, ICMP, IP, IPv6, LLC, SNAP, STP, TCP, UDP, Dot1AD,
+    Dot1Q, Dot3,
+                       Ether, ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6MLQuery, ICMPv6MLReport2, ICMPv6ND_NA,
+                           ICMPv6ND_NS,
                        ICMPv6ND_RA, ICMPv6ND_Redirect, ICMPv6ND_RS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo,
                        ICMPv6NDOptSrcLLAddr, ICMPv6PacketTooBig, IPOption_LSRR, IPOption_RR, IPOption_SSRR,
                        IPOption_Timestamp, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop,
@@ -119,8 +121,10 @@ for what, frame in (
         ("a neighbour's MAC, IPv4", lambda s, m: ip4(s, s.friend, mac=s.victim.mac) / udp(OPEN, m)),
         ("a neighbour's MAC, IPv6", lambda s, m: ip6(s, s.friend, mac=s.victim.mac) / udp(OPEN, m)),
         ("the gateway's MAC", lambda s, m: ip4(s, s.friend, mac=NOBODY_MAC) / udp(OPEN, m)),
-        ("a neighbour's MAC and IP", lambda s, m: ip4(s, s.victim, src=s.friend.ip4, mac=s.friend.mac) / udp(SERVED, m)),
-        ("a neighbour's MAC and IPv6", lambda s, m: ip6(s, s.victim, src=s.friend.ip6, mac=s.friend.mac) / udp(SERVED, m)),
+        ("a neighbour's MAC and IP",
+         lambda s, m: ip4(s, s.victim, src=s.friend.ip4, mac=s.friend.mac) / udp(SERVED, m)),
+        ("a neighbour's MAC and IPv6",
+         lambda s, m: ip6(s, s.victim, src=s.friend.ip6, mac=s.friend.mac) / udp(SERVED, m)),
         ("neighbour discovery by another's MAC",
          lambda s, m: padded(Ether(src=NOBODY_MAC, dst=ALL_NODES_MAC) / IPv6(src=s.me.ip6, dst=ALL_NODES, hlim=255)
                              / ICMPv6ND_NA(tgt=s.me.ip6), m))):
@@ -233,18 +237,34 @@ attempt("ND: a solicitation of plain size to the outside", "neighbour discovery"
 
 FOREIGN = "neither IP nor ARP, in dx_N"
 for what, frame in (
-        ("a VLAN tag", lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=5) / IP(src=s.me.ip4, dst=s.victim.ip4) / udp(SERVED, m)),
-        ("a priority tag, VLAN 0", lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=0, prio=7) / IP(src=s.friend.ip4, dst=s.victim.ip4) / udp(SERVED, m)),
-        ("QinQ", lambda s, m: eth(s, s.victim.mac) / Dot1AD(vlan=5) / Dot1Q(vlan=6) / IP(src=s.me.ip4, dst=s.victim.ip4) / udp(SERVED, m)),
-        ("two tags of VLAN 0", lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=0) / Dot1Q(vlan=0) / IP(src=s.friend.ip4, dst=s.victim.ip4) / udp(SERVED, m)),
-        ("a tag and IPv6", lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=0) / IPv6(src=s.friend.ip6, dst=s.victim.ip6) / udp(SERVED, m)),
+        ("a VLAN tag",
+         lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=5) / IP(src=s.me.ip4, dst=s.victim.ip4) / udp(SERVED, m)),
+        ("a priority tag, VLAN 0",
+         lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=0, prio=7) / IP(src=s.friend.ip4, dst=s.victim.ip4) /
+          udp(SERVED, m)),
+        ("QinQ",
+         lambda s, m: eth(s, s.victim.mac) / Dot1AD(vlan=5) / Dot1Q(vlan=6) / IP(src=s.me.ip4, dst=s.victim.ip4) /
+          udp(SERVED, m)),
+        ("two tags of VLAN 0",
+         lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=0) / Dot1Q(vlan=0) / IP(src=s.friend.ip4, dst=s.victim.ip4) /
+          udp(SERVED, m)),
+        ("a tag and IPv6",
+         lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=0) / IPv6(src=s.friend.ip6, dst=s.victim.ip6) / udp(SERVED, m)),
         ("a tag and ARP", lambda s, m: padded(eth(s, s.victim.mac) / Dot1Q(vlan=0) / ARP(op=2, psrc=s.gateway.ip4), m)),
         ("EtherType 0x88b5 (experiments)", lambda s, m: eth(s, s.victim.mac, type=0x88b5) / Raw(m * 4)),
-        ("EtherType 0x8847 (MPLS)", lambda s, m: eth(s, s.victim.mac, type=0x8847) / Raw(b"\0\1\1\x40" + bytes(IP(src=s.friend.ip4, dst=s.victim.ip4) / udp(SERVED, m)))),
-        ("EtherType 0x8864 (PPPoE)", lambda s, m: eth(s, s.victim.mac, type=0x8864) / Raw(b"\x11\0\0\1\0\x20\0\x21" + bytes(IP(src=s.me.ip4, dst=s.victim.ip4) / udp(SERVED, m)))),
+        ("EtherType 0x8847 (MPLS)",
+         lambda s, m: eth(s, s.victim.mac, type=0x8847) / Raw(b"\0\1\1\x40" + bytes(IP(src=s.friend.ip4,
+          dst=s.victim.ip4) / udp(SERVED, m)))),
+        ("EtherType 0x8864 (PPPoE)",
+         lambda s, m: eth(s, s.victim.mac, type=0x8864) / Raw(b"\x11\0\0\1\0\x20\0\x21" + bytes(IP(src=s.me.ip4,
+          dst=s.victim.ip4) / udp(SERVED, m)))),
         ("EtherType 0x888e (802.1X)", lambda s, m: eth(s, s.victim.mac, type=0x888e) / Raw(m * 4)),
-        ("IP in LLC and SNAP", lambda s, m: Dot3(src=s.me.mac, dst=s.victim.mac) / LLC() / SNAP(code=0x800) / IP(src=s.friend.ip4, dst=s.victim.ip4) / udp(SERVED, m)),
-        ("a BPDU of a root bridge", lambda s, m: padded(Dot3(src=s.me.mac, dst="01:80:c2:00:00:00") / LLC(dsap=0x42, ssap=0x42, ctrl=3) / STP(rootid=0, bridgeid=0, bridgemac=s.me.mac), m))):
+        ("IP in LLC and SNAP",
+         lambda s, m: Dot3(src=s.me.mac, dst=s.victim.mac) / LLC() / SNAP(code=0x800) / IP(src=s.friend.ip4,
+          dst=s.victim.ip4) / udp(SERVED, m)),
+        ("a BPDU of a root bridge",
+         lambda s, m: padded(Dot3(src=s.me.mac, dst="01:80:c2:00:00:00") / LLC(dsap=0x42, ssap=0x42, ctrl=3) /
+          STP(rootid=0, bridgeid=0, bridgemac=s.me.mac), m))):
     attempt(f"frame: {what}", "VLAN and EtherTypes", lambda s, m, f=frame: [f(s, m)], FOREIGN, "protocol",
             to="bridge" if "BPDU" in what else "victim")
 
@@ -265,7 +285,8 @@ attempt("IP option: the port of a denied packet moved by options", "IP options",
         lambda s, m: [ip4(s, s.victim, options=[b"\x94\4\0\0", b"\1" * 32]) / udp(CLOSED, m)], OPTIONS, "protocol",
         to="victim")
 for what, header in (("type 0", lambda s: IPv6ExtHdrRouting(type=0, segleft=1, addresses=[s.victim.ip6])),
-                     ("type 4 (segments)", lambda s: IPv6ExtHdrSegmentRouting(addresses=[s.victim.ip6, s.friend.ip6], segleft=1))):
+                     ("type 4 (segments)", lambda s: IPv6ExtHdrSegmentRouting(addresses=[s.victim.ip6, s.friend.ip6],
+                         segleft=1))):
     attempt(f"IPv6 routing header {what}, to whom it may reach", "IPv6 extension headers",
             lambda s, m, h=header: [ip6(s, s.friend) / h(s) / udp(OPEN, m)],
             "no routing headers, in i6_N", "protocol", to="friend")
@@ -281,7 +302,8 @@ for what, head in (
     attempt(f"IPv6: a denied port behind {what}", "IPv6 extension headers",
             lambda s, m, h=head: [ip6(s, s.victim) / h(s) / udp(SERVED, m)], DENIED, "default", to="victim")
 attempt("IPv6: a second fragment header, ports spelt by the flow label", "IPv6 extension headers",
-        lambda s, m: [ip6(s, s.victim, fl=OPEN) / IPv6ExtHdrFragment(id=5) / IPv6ExtHdrFragment(id=6, offset=2, nh=17) / Raw(m)],
+        lambda s, m: [ip6(s, s.victim, fl=OPEN) / IPv6ExtHdrFragment(id=5) / IPv6ExtHdrFragment(id=6, offset=2,
+            nh=17) / Raw(m)],
         DENIED, "default", to="victim")
 attempt("IPv6: no next header, and data", "IPv6 extension headers",
         lambda s, m: [ip6(s, s.victim, nh=59) / Raw(m)], DENIED, "default", to="victim")
@@ -360,8 +382,10 @@ for flags, name in (("S", "SYN"), ("A", "ACK"), ("FA", "FIN"), ("F", "bare FIN")
                     ("PA", "data"), ("SFRPAUEC", "every flag")):
     for by, where, why, log in (("mallory", "sender", DENIED, "default"), ("eve", "receiver", ARRIVAL, "default")):
         attempt(f"TCP: {name} to a closed door, by {by}", "TCP without SYN",
-                lambda s, m, f=flags: [ip4(s, s.victim) / TCP(sport=40001, dport=SERVED, flags=f, seq=7, ack=9) / Raw(m),
-                                       ip6(s, s.victim) / TCP(sport=40001, dport=SERVED, flags=f, seq=7, ack=9) / Raw(m)],
+                lambda s, m, f=flags: [ip4(s, s.victim) / TCP(sport=40001, dport=SERVED, flags=f, seq=7, ack=9) /
+                    Raw(m),
+                                       ip6(s, s.victim) / TCP(sport=40001, dport=SERVED, flags=f, seq=7, ack=9) /
+                                           Raw(m)],
                 why, log, to="victim", by=by, at=where)
 attempt("TCP: an answer that nobody asked for", "forged replies",
         lambda s, m: [ip4(s, s.victim) / TCP(sport=SERVED, dport=40001, flags="SA") / Raw(m)], ARRIVAL, "default",
@@ -414,7 +438,8 @@ attempt("ICMP: data to the outside in an error", "ICMP errors", lambda s, m: [
 # --- many at once ---
 
 for what, dst, mac in (("all hosts", "224.0.0.1", "01:00:5e:00:00:01"), ("mDNS", "224.0.0.251", "01:00:5e:00:00:fb"),
-                       ("broadcast", "255.255.255.255", BROADCAST), ("the network's broadcast", "10.77.0.255", BROADCAST)):
+                       ("broadcast", "255.255.255.255", BROADCAST), ("the network's broadcast", "10.77.0.255",
+                           BROADCAST)):
     for by, where, why, log in (("mallory", "sender", DENIED, "default"), ("eve", "receiver", ARRIVAL, "default")):
         attempt(f"multicast: UDP to {what}, by {by}", "multicast and broadcast",
                 lambda s, m, d=dst, h=mac: [eth(s, h) / IP(src=s.me.ip4, dst=d) / udp(5353, m)], why, log, to="victim",
@@ -434,7 +459,8 @@ for by, where, why, log in (("mallory", "sender", DENIED, "default"), ("eve", "r
                           BOOTP(op=2, yiaddr="10.77.0.13", sname=m) / OFFER], why, log, to="victim", by=by, at=where)
 attempt("DHCP: an offer in the gateway's name", "DHCP",
         lambda s, m: [eth(s, BROADCAST) / IP(src=s.gateway.ip4, dst="255.255.255.255") / UDP(sport=67, dport=68) /
-                      BOOTP(op=2, yiaddr="10.77.0.13", sname=m) / OFFER], SPOOF, "spoofed-source", to="victim", by="eve")
+                      BOOTP(op=2, yiaddr="10.77.0.13", sname=m) / OFFER], SPOOF, "spoofed-source", to="victim",
+                          by="eve")
 attempt("DHCPv6: a reply", "DHCP", lambda s, m: [ip6(s, s.victim) / UDP(sport=547, dport=546) / Raw(b"\7\0\0\1" + m)],
         DENIED, "default", to="victim")
 
@@ -461,10 +487,13 @@ for what, frames in (
         ("IP in IP", lambda s, m: [far4(s, proto=4) / IP(src=s.friend.ip4, dst=s.victim.ip4) / udp(SERVED, m)]),
         ("IPv6 in IPv4", lambda s, m: [far4(s, proto=41) / IPv6(src=s.friend.ip6, dst=s.victim.ip6) / udp(SERVED, m)]),
         ("IPv4 in IPv6", lambda s, m: [far6(s, nh=4) / IP(src=s.friend.ip4, dst=s.victim.ip4) / udp(SERVED, m)]),
-        ("VXLAN", lambda s, m: [far4(s) / UDP(sport=4789, dport=4789) / VXLAN(vni=1) / Ether(src=s.me.mac, dst=s.victim.mac) / IP(src=s.friend.ip4, dst=s.victim.ip4) / udp(SERVED, m)]),
+        ("VXLAN",
+         lambda s, m: [far4(s) / UDP(sport=4789, dport=4789) / VXLAN(vni=1) / Ether(src=s.me.mac, dst=s.victim.mac) /
+          IP(src=s.friend.ip4, dst=s.victim.ip4) / udp(SERVED, m)]),
         ("ESP", lambda s, m: [far4(s, proto=50) / Raw(bytes(8) + m)]),
         ("SCTP", lambda s, m: [far4(s, proto=132) / Raw(b"\1\2\3\4" + bytes(8) + m)]),
-        ("the numbers of the wall's own book-keeping", lambda s, m: [far4(s, proto=p) / Raw(b"\1\2\3\4" + m) for p in (44, 253, 254, 255)])):
+        ("the numbers of the wall's own book-keeping",
+         lambda s, m: [far4(s, proto=p) / Raw(b"\1\2\3\4" + m) for p in (44, 253, 254, 255)])):
     attempt(f"tunnel: {what} to the outside", "tunnels", frames, DENIED, "default", to="outside")
 attempt("tunnel: IP in IP to the node", "tunnels",
         lambda s, m: [ip4(s, s.gateway, proto=4) / IP(src=s.friend.ip4, dst=s.victim.ip4) / udp(SERVED, m)], DENIED,
@@ -477,7 +506,8 @@ attempt("the node's loopback, through the gateway", "tunnels",
 
 def answer(s, m):
     return DNS(id=1, qr=1, qd=DNSQR(qname="api.example.org"),
-               an=DNSRR(rrname="api.example.org", ttl=3600, rdata=s.named) / DNSRR(rrname=b"x." + m, ttl=1, rdata="0.0.0.0"))
+               an=DNSRR(rrname="api.example.org", ttl=3600, rdata=s.named) / DNSRR(rrname=b"x." + m, ttl=1,
+                   rdata="0.0.0.0"))
 
 
 attempt("DNS: answers itself in the resolver's name", "DNS answers",
@@ -494,17 +524,25 @@ for what, frame, to in (
         ("IPv4", lambda s, m: ip4(s, s.victim) / udp(SERVED, m), "victim"),
         ("IPv4 to whom eve may reach", lambda s, m: ip4(s, s.friend) / udp(OPEN, m), "friend"),
         ("IPv4 to the outside", lambda s, m: far4(s) / udp(OPEN, m), "outside"),
-        ("IPv4 in a neighbour's name", lambda s, m: ip4(s, s.victim, src=s.friend.ip4, mac=s.friend.mac) / udp(SERVED, m), "victim"),
+        ("IPv4 in a neighbour's name",
+         lambda s, m: ip4(s, s.victim, src=s.friend.ip4, mac=s.friend.mac) / udp(SERVED, m), "victim"),
         ("IPv6", lambda s, m: ip6(s, s.victim) / udp(SERVED, m), "victim"),
         ("IPv6 to the outside", lambda s, m: far6(s) / udp(OPEN, m), "outside"),
         ("a router advertisement", lambda s, m: nd(s, m, ra(s), src=s.me.link_local())[0], "victim"),
         ("a redirect", lambda s, m: nd(s, m, ICMPv6ND_Redirect(tgt=s.me.link_local(), dst=s.outside.ip6))[0], "victim"),
-        ("data in a neighbour solicitation", lambda s, m: ip6(s, s.victim, hlim=255) / ICMPv6ND_NS(tgt=s.me.ip6) / nd_data(m), "victim"),
-        ("a solicitation to the outside", lambda s, m: far6(s, hlim=255) / ICMPv6ND_NS(tgt=s.me.ip6) / Raw(b"\xfd\2" + m.ljust(14, b"\0")), "outside"),
-        ("ARP with data", lambda s, m: eth(s, s.victim.mac) / ARP(op=1, psrc=s.me.ip4, pdst=s.victim.ip4) / Raw(bytes(40) + m), "victim"),
-        ("VLAN 0", lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=0) / IP(src=s.me.ip4, dst=s.victim.ip4) / udp(SERVED, m), "victim"),
+        ("data in a neighbour solicitation",
+         lambda s, m: ip6(s, s.victim, hlim=255) / ICMPv6ND_NS(tgt=s.me.ip6) / nd_data(m), "victim"),
+        ("a solicitation to the outside",
+         lambda s, m: far6(s, hlim=255) / ICMPv6ND_NS(tgt=s.me.ip6) / Raw(b"\xfd\2" + m.ljust(14, b"\0")), "outside"),
+        ("ARP with data",
+         lambda s, m: eth(s, s.victim.mac) / ARP(op=1, psrc=s.me.ip4, pdst=s.victim.ip4) / Raw(bytes(40) + m),
+          "victim"),
+        ("VLAN 0",
+         lambda s, m: eth(s, s.victim.mac) / Dot1Q(vlan=0) / IP(src=s.me.ip4, dst=s.victim.ip4) / udp(SERVED, m),
+          "victim"),
         ("an EtherType", lambda s, m: eth(s, s.victim.mac, type=0x88b5) / Raw(m * 4), "victim")):
-    attempt(f"unknown: {what}, by stray", "a veth that is not known", lambda s, m, f=frame: [f(s, m)], HELD, None, to=to,
+    attempt(f"unknown: {what}, by stray", "a veth that is not known", lambda s, m, f=frame: [f(s, m)], HELD, None,
+        to=to,
             by="stray")
 
 # --- what must pass, or all of the above proves little ---
