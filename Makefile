@@ -18,11 +18,13 @@ DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
 DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
 	python3-scapy python3-prometheus-client rsyslog systemd openssl \
 	python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
-	tshark clang libclang-rt-14-dev shellcheck mandoc codespell iputils-ping git
+	tshark clang libclang-rt-14-dev binutils shellcheck mandoc codespell iputils-ping git
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
-HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+# Control flow protection is x86's; tests/security/test_hardening.sh reads what came of it.
+HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fstack-clash-protection \
+	$(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection)
 ifneq ($(SAN),)
 HARDEN := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -fPIE
 endif
@@ -33,7 +35,7 @@ LIBS = $(eval LIBS := $$(shell pkg-config --libs $(PKGS)))$(LIBS)
 BASE_FLAGS := -std=gnu17 -Iinclude -Isrc -iquote . -D_GNU_SOURCE \
 	-DVW_SYSCONFDIR='"$(SYSCONFDIR)/vethwall"'
 ALL_CFLAGS = $(BASE_FLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(PKG_CFLAGS)
-ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
+ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(if $(SAN),-fsanitize=$(SAN))
 
 ROOMS := base core codec io agent cli
 ARCHIVES := $(ROOMS:%=$(BUILD)/%.a)
@@ -117,16 +119,16 @@ test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))
 
 # What is found stays in BUILD/fuzz; the corpus in tests/fuzz is only read.
-fuzz: deps deps-test ## look for inputs that break a decoder, FUZZ_SECONDS (20) for each harness
-	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/fuzz CC=clang SAN=fuzzer-no-link,address,undefined fuzz-bins
-	@for f in $(FUZZERS); do \
-		d=$(BUILD)/fuzz/$$f; mkdir -p $$d; \
-		if $(BUILD)/fuzz/tests/fuzz/$$f.run -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 \
-			-artifact_prefix=$$d- $$d tests/fuzz/corpus/$${f#fuzz_} 2>$$d.log; \
-		then echo "ok $$f: $$(tail -n 1 $$d.log)"; else tail -n 40 $$d.log; echo "not ok $$f"; exit 1; fi; \
-	done
+fuzz: deps deps-test ## look for inputs that break a decoder, FUZZ_SECONDS (20) each; F="NAME..." for some (fuzz_NAME.c)
+	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/fuzz CC=clang CFLAGS="-O1 -g" WARN= \
+		SAN=fuzzer-no-link,address,undefined fuzz-bins
+	@BUILD=$(BUILD)/fuzz tests/fuzz/fuzz.sh $(FUZZ_SECONDS) $(F)
 
 fuzz-bins: $(FUZZERS:%=$(BUILD)/tests/fuzz/%.run)
+
+check-security: deps deps-test ## the attempts to break it in their long forms, and their numbers
+	+@$(MAKE) --no-print-directory -j$(JOBS) test-bins
+	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/security/summary
 
 bench: deps deps-test ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
 	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(BENCH_BINS)
@@ -185,6 +187,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
+.PHONY: all check check-security test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o

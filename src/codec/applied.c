@@ -215,9 +215,10 @@ int vw_applied_from_json(const json_t *j, struct vw_applied *ret)
 	int64_t id, us, of = 0;
 
 	if (!number(j, "id", INT64_MAX, &id) || !id || !time ||
-	    vw_time_parse(time, strlen(time), &us) < 0 || !json_is_boolean(audit) ||
-	    !action_from_json(j, &a.action) || !counts_from_json(j, &a) ||
-	    !digest(j, "digest", a.digest) || !asker_from_json(json_object_get(j, "by"), &a.by))
+	    vw_time_parse(time, strlen(time), &us) < 0 || us < 0 || us > INT64_MAX / 1000 ||
+	    !json_is_boolean(audit) || !action_from_json(j, &a.action) ||
+	    !counts_from_json(j, &a) || !digest(j, "digest", a.digest) ||
+	    !asker_from_json(json_object_get(j, "by"), &a.by))
 		return -EINVAL;
 	if (!json_is_null(json_object_get(j, "of")) && !number(j, "of", INT64_MAX, &of))
 		return -EINVAL;

@@ -356,7 +356,7 @@ int vw_nft_decode_reply(const struct nlmsghdr *nlh, struct vw_nft_reply *ret)
 
 	if (nlh->nlmsg_type != NLMSG_ERROR)
 		return -ENOENT;
-	if (nlh->nlmsg_len < mnl_nlmsg_size(sizeof(*err)))
+	if (nlh->nlmsg_len < mnl_nlmsg_size(sizeof(*err)) || err->error == INT32_MIN)
 		return -EBADMSG;
 	reply.err = err->error < 0 ? -err->error : err->error;
 	reply.seq = err->msg.nlmsg_seq;

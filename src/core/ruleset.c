@@ -148,8 +148,8 @@ uint64_t vw_hash(const void *p, size_t n, uint64_t seed)
 	/* Offset basis and prime of FNV-1a, 64 bit: draft-eastlake-fnv. */
 	uint64_t h = seed ^ 0xcbf29ce484222325u;
 
-	for (const uint8_t *b = p, *end = b + n; b < end; b++)
-		h = (h ^ *b) * 0x100000001b3u;
+	for (size_t i = 0; i < n; i++) /* p may be NULL when there is nothing */
+		h = (h ^ ((const uint8_t *)p)[i]) * 0x100000001b3u;
 	return h;
 }
 

@@ -12,6 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint64_t seed = 1;
+static unsigned long inputs;
 
 static uint32_t next(void)
 {
@@ -28,6 +29,7 @@ static void one(const uint8_t *v, size_t n)
 		abort();
 	memcpy(copy, v, n);
 	(void)LLVMFuzzerTestOneInput(copy, n);
+	inputs++;
 	free(copy);
 }
 
@@ -77,6 +79,6 @@ int main(int argc, char **argv)
 	}
 	(void)closedir(dir);
 	free(v);
-	printf("%u files\n", files);
+	printf("%u files, %lu inputs\n", files, inputs);
 	return files ? 0 : 1;
 }
