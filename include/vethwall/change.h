@@ -16,6 +16,8 @@
 struct vw_change {
 	struct vw_ruleset have, want;
 	VW_VEC(unsigned) absent; /* ifindexes of new walls left for vw_change_more(), sorted */
+	bool guarded; /* the guard stands after it; a first one waits for the last wall, so that
+		       * it harms nobody whose wall is still to come */
 };
 
 void vw_change_done(struct vw_change *c);

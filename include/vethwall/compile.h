@@ -10,6 +10,7 @@
 #ifndef VETHWALL_COMPILE_H
 #define VETHWALL_COMPILE_H
 
+#include "vethwall/guard.h"
 #include "vethwall/policy.h"
 #include "vethwall/ruleset.h"
 
@@ -104,6 +105,7 @@ struct vw_compiled {
 	VW_VEC(struct vw_class) classes; /* sorted by name */
 	VW_VEC(struct vw_wall) walls; /* sorted by ifindex */
 	VW_VEC(struct vw_ruleref) rules; /* sorted by number */
+	struct vw_guard guard; /* not of policies: whoever compiled fills it in */
 };
 
 void vw_compiled_done(struct vw_compiled *c);
@@ -137,6 +139,11 @@ const struct vw_ruleref *vw_compiled_rule(const struct vw_compiled *c, uint32_t 
 int vw_render_shared(const struct vw_compiled *c, struct vw_ruleset *ret);
 int vw_render_class(const struct vw_compiled *c, const struct vw_class *k, struct vw_ruleset *ret);
 int vw_render_wall(const struct vw_compiled *c, const struct vw_wall *w, struct vw_ruleset *ret);
+
+/* The guard (all of table bridge vethwall): every wall of a workload stands, but for the absent
+ * ones (ifindexes, sorted). */
+int vw_render_guard(const struct vw_compiled *c, const unsigned *absent, size_t n_absent,
+		    struct vw_ruleset *ret);
 
 /* Only the wall's maps of learnt addresses. */
 int vw_render_learnt(const struct vw_wall *w, struct vw_ruleset *ret);

@@ -25,6 +25,7 @@ struct vw_flow_names {
 struct vw_denied_stats {
 	uint64_t records, packets, bytes; /* written */
 	uint64_t samples, samples_lost; /* NFLOG messages; ENOBUFS events of its socket */
+	uint64_t samples_skipped; /* packets over what is kept of one wall */
 	uint64_t samples_unkept; /* packets that could not be written to the packet files */
 	uint64_t write_errors, read_errors, unwritten_packets;
 	uint64_t overflow_packets; /* counted by the chain but in no flow's record */

@@ -13,10 +13,18 @@ struct vw_nft;
 int vw_nft_open(struct vw_nft **ret, struct vw_diag *d);
 void vw_nft_free(struct vw_nft **n);
 
-/* Makes or adopts `table netdev vethwall` with flags owner,persist; on kernels that lack them,
- * without (then ret_owned is false). -EBUSY: another agent owns it. -EOPNOTSUPP with words: what
- * the kernel lacks and which version has it. */
+/* Makes or adopts `table netdev vethwall` and `table bridge vethwall` with flags owner,persist; on
+ * kernels that lack them, without (then ret_owned is false). -EBUSY: another agent owns it.
+ * -EOPNOTSUPP with words: what the kernel lacks and which version has it. */
 int vw_nft_claim(struct vw_nft *n, bool *ret_owned, struct vw_diag *d);
+
+/* What a guard in the bridge family can be made of; asked once, after the claim. */
+enum vw_nft_guard {
+	VW_NFT_GUARD_NONE, /* no such family */
+	VW_NFT_GUARD_PORTS, /* rules see ports, not the bridge that they belong to */
+	VW_NFT_GUARD_BRIDGES, /* CONFIG_NFT_BRIDGE_META */
+};
+enum vw_nft_guard vw_nft_guard(struct vw_nft *n);
 
 /* One transaction. All of it or nothing; on failure d tells the operation that the kernel refused
  * and its extended ack. -ENOBUFS never loses a commit silently: acks are checked by generation. */
@@ -29,10 +37,10 @@ int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *
  * before and after. No table: an empty ruleset. */
 int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d);
 
-/* Calls cb for each element; cb's non-zero return ends it and is returned; cb must not use n.
- * -ENOENT: no such set. While packets fill the set, an element may come twice, and one may be
- * missed when the kernel resizes it meanwhile: who must see all of them reads until a reading
- * brings nothing new. */
+/* Calls cb for each element of a set of table netdev; cb's non-zero return ends it and is returned;
+ * cb must not use n. -ENOENT: no such set. While packets fill the set, an element may come twice,
+ * and one may be missed when the kernel resizes it meanwhile: who must see all of them reads until
+ * a reading brings nothing new. */
 int vw_nft_dump_set(struct vw_nft *n, const char *set,
 		    int (*cb)(const struct vw_nft_elem *e, void *arg), void *arg);
 /* The same bit by bit, on a socket of its own, for those who must not be away for long; what a
@@ -50,6 +58,7 @@ int vw_nft_delete_keys(struct vw_nft *n, const char *set, const uint8_t *keys, s
 		       size_t count, struct vw_diag *d);
 /* Counters of the counter expressions of one chain's rules, in order: packets, bytes. Returns how
  * many rules have one (filled up to max), or -errno. */
-int vw_nft_chain_counters(struct vw_nft *n, const char *chain, uint64_t (*ret)[2], size_t max);
+int vw_nft_chain_counters(struct vw_nft *n, uint8_t family, const char *chain, uint64_t (*ret)[2],
+			  size_t max);
 
 #endif

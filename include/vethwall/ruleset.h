@@ -28,6 +28,7 @@ enum vw_ftype {
 	VW_F_PROTO, /* inet_proto, 1 */
 	VW_F_PORT, /* inet_service, 2, network order */
 	VW_F_IFINDEX, /* iface_index, 4, host order */
+	VW_F_IFNAME, /* ifname, 16, padded with NUL */
 	_VW_F_MAX
 };
 
@@ -68,6 +69,7 @@ struct vw_set {
 	uint8_t fields[VW_FIELDS_MAX]; /* enum vw_ftype, VW_F_NONE ends */
 	uint32_t size; /* 0: no bound (static sets) */
 	uint32_t timeout_ms; /* default of its elements, 0: none */
+	uint8_t family; /* of its table, see below */
 	struct vw_elems elems;
 };
 
@@ -136,15 +138,17 @@ struct vw_nftrule {
 struct vw_chain {
 	char name[VW_NAME_LEN];
 	bool base; /* then: */
-	uint8_t hook; /* NF_NETDEV_INGRESS, NF_NETDEV_EGRESS */
-	char dev[IFNAMSIZ];
+	uint8_t hook; /* NF_NETDEV_INGRESS, NF_NETDEV_EGRESS; in bridge as in inet: NF_INET_... */
+	char dev[IFNAMSIZ]; /* netdev only */
 	int32_t priority;
 	uint8_t policy; /* NF_DROP or NF_ACCEPT */
 	uint32_t ifindex; /* in the chain's userdata, so that a reused name is seen */
+	uint8_t family;
 	VW_VEC(struct vw_nftrule) rules;
 };
 
-/* Objects of one table; both lists sorted by name. */
+/* Ours are two tables of one name: netdev holds the walls, bridge the guard. family says which:
+ * NFPROTO_NETDEV, written 0, or NFPROTO_BRIDGE. No name is in both. Both lists sorted by name. */
 struct vw_ruleset {
 	VW_VEC(struct vw_set) sets;
 	VW_VEC(struct vw_chain) chains;
@@ -185,7 +189,13 @@ struct vw_op_ir {
 	const struct vw_chain *chain;
 	const struct vw_nftrule *rule;
 	size_t first, count;
+	uint8_t family; /* of ADD_TABLE, DEL_TABLE */
 };
+
+/* NFPROTO_* of the table that it speaks of. */
+uint8_t vw_op_family(const struct vw_op_ir *op);
+/* "netdev", "bridge" */
+const char *vw_family_str(uint8_t family);
 
 struct vw_oplist {
 	VW_VEC(struct vw_op_ir) list;

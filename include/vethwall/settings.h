@@ -33,6 +33,10 @@ struct vw_settings {
 	char *log_group; /* may read the log and ask the agent; NULL: root only */
 	bool sandbox; /* give up privileges after the start; default true */
 	bool hold_unknown; /* hold unknown veths on managed bridges; default true */
+	struct vw_ifnames guard_bridges; /* managed, beside those of workloads; patterns. Not
+					    given: the runtime's */
+	struct vw_ifnames guard_exempt; /* veths that are never held; patterns */
+	bool guard_pass; /* only the agent holds, not the kernel while it is away */
 	VW_VEC(struct vw_addr) dns; /* resolvers; empty: /etc/resolv.conf and the host */
 	uint64_t log_segment_bytes; /* rotate denied.jsonl at this size */
 	unsigned log_segments; /* segments kept */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/netfilter.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -64,6 +65,8 @@ static int open_table(struct vw_agent *a, struct vw_diag *d)
 		r = vw_nft_open(&a->nft, d);
 	if (!r)
 		r = vw_nft_claim(a->nft, &a->owned, d);
+	if (!r)
+		a->guard = vw_nft_guard(a->nft);
 	return r;
 }
 
@@ -272,6 +275,7 @@ static void stop(struct vw_agent *a)
 	vw_enforced_done(&a->enforced);
 	vw_agent_sink_done(a);
 	vw_vec_done(&a->held);
+	vw_vec_done(&a->elsewhere);
 	vw_vec_done(&a->bridges);
 	vw_world_done(&a->world);
 	vw_sources_done(&a->sources);
@@ -314,8 +318,9 @@ int vw_agent_run(const struct vw_settings *s)
 int vw_agent_teardown(const struct vw_settings *s)
 {
 	struct vw_agent a = {.s = s, .lock_fd = -1};
-	struct vw_op_ir op = {.type = VW_OP_DEL_TABLE};
-	struct vw_oplist ops = {.list = {.v = &op, .n = 1, .cap = 1}};
+	struct vw_op_ir op[] = {{.type = VW_OP_DEL_TABLE},
+				{.type = VW_OP_DEL_TABLE, .family = NFPROTO_BRIDGE}};
+	struct vw_oplist ops = {.list = {.v = op, .n = 1, .cap = 2}};
 	struct vw_diag d = {};
 	int r = make_folder(s->run_dir, 0755, &d);
 
@@ -323,9 +328,10 @@ int vw_agent_teardown(const struct vw_settings *s)
 		r = lock(&a, &d);
 	if (!r)
 		r = open_table(&a, &d);
+	ops.list.n += a.guard != VW_NFT_GUARD_NONE;
 	if (!r)
 		r = vw_nft_commit(a.nft, &ops, &d);
 	if (!r)
-		vw_info("table %s is removed: nothing is enforced", VW_TABLE);
+		vw_info("tables %s are removed: nothing is enforced", VW_TABLE);
 	return finish(&a, &d, r);
 }

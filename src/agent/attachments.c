@@ -183,10 +183,13 @@ static bool in_list(const unsigned *v, size_t n, unsigned ifindex)
  * to the host for some 2 ms, under no bridge. */
 static bool managed(const struct vw_agent *a, const struct vw_link *l)
 {
-	if (!l->veth || !l->master)
+	const char *bridge = bridge_of(a, l);
+
+	if (!l->veth || !l->master || vw_ifnames_fit(&a->s->guard_exempt, l->name))
 		return false;
 	return in_list(a->bridges.v, a->bridges.n, l->master) ||
-	       vw_attach_network(a->networks.v, a->networks.n, bridge_of(a, l));
+	       vw_attach_network(a->networks.v, a->networks.n, bridge) ||
+	       vw_agent_guards_bridge(a, bridge);
 }
 
 static int held_cmp(const void *x, const void *y)
@@ -194,6 +197,28 @@ static int held_cmp(const void *x, const void *y)
 	const struct held *a = x, *b = y;
 
 	return (a->wall.ifindex > b->wall.ifindex) - (a->wall.ifindex < b->wall.ifindex);
+}
+
+static int veth_cmp(const void *x, const void *y)
+{
+	const struct vw_veth *a = x, *b = y;
+
+	return (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
+}
+
+/* A veth that the guard cannot tell from a container's, though it is on nobody's bridge. */
+static bool is_elsewhere(const struct vw_agent *a, const struct vw_link *l)
+{
+	return a->guard == VW_NFT_GUARD_PORTS && l->veth && l->master && !managed(a, l);
+}
+
+static const struct vw_veth *elsewhere_find(const struct vw_agent *a, unsigned ifindex)
+{
+	const struct vw_veth key = {.ifindex = ifindex};
+
+	if (!a->elsewhere.n)
+		return NULL;
+	return bsearch(&key, a->elsewhere.v, a->elsewhere.n, sizeof(key), veth_cmp);
 }
 
 static const struct held *held_find(const struct vw_agent *a, unsigned ifindex)
@@ -252,9 +277,34 @@ static int bridges_list(struct vw_agent *a, const unsigned *taken, size_t n_take
 	return 0;
 }
 
+/* What becomes of a veth that no workload has. */
+struct unclaimed {
+	__typeof__(((struct vw_agent *)0)->held) held;
+	__typeof__(((struct vw_agent *)0)->elsewhere) elsewhere;
+};
+
+static void unclaimed_done(struct unclaimed *u)
+{
+	vw_vec_done(&u->held);
+	vw_vec_done(&u->elsewhere);
+}
+
+static int unclaimed_add(const struct vw_agent *a, const struct vw_link *l, struct unclaimed *u)
+{
+	const struct held *old = held_find(a, l->ifindex);
+	struct held h = {.wall.ifindex = l->ifindex, .since_ns = old ? old->since_ns : vw_now_ns()};
+	struct vw_veth e = {.ifindex = l->ifindex};
+
+	memcpy(h.wall.dev, l->name, sizeof(h.wall.dev));
+	memcpy(e.dev, l->name, sizeof(e.dev));
+	if (managed(a, l))
+		return vw_vec_push(&u->held, h, VW_HELD_MAX);
+	return is_elsewhere(a, l) ? vw_vec_push(&u->elsewhere, e, VW_HELD_MAX) : 0;
+}
+
 int vw_agent_holds(struct vw_agent *a)
 {
-	__typeof__(a->held) now = {};
+	_cleanup_(unclaimed_done) struct unclaimed now = {};
 	_cleanup_free_ unsigned *taken = NULL;
 	size_t n_taken;
 	int r;
@@ -265,24 +315,20 @@ int vw_agent_holds(struct vw_agent *a)
 	if (!r)
 		r = bridges_list(a, taken, n_taken);
 	for (const struct vw_link *l = r < 0 ? NULL : vw_links_next(a->links, NULL); l && !r;
-	     l = vw_links_next(a->links, l)) {
-		const struct held *old = held_find(a, l->ifindex);
-		struct held h = {.wall.ifindex = l->ifindex,
-				 .since_ns = old ? old->since_ns : vw_now_ns()};
-
-		if (!managed(a, l) || in_list(taken, n_taken, l->ifindex))
-			continue;
-		memcpy(h.wall.dev, l->name, sizeof(h.wall.dev));
-		r = vw_vec_push(&now, h, VW_HELD_MAX);
-	}
-	if (r < 0) {
-		vw_vec_done(&now);
+	     l = vw_links_next(a->links, l))
+		if (!in_list(taken, n_taken, l->ifindex))
+			r = unclaimed_add(a, l, &now);
+	if (r < 0)
 		return r;
-	}
-	if (now.n)
-		qsort(now.v, now.n, sizeof(*now.v), held_cmp);
+	if (now.held.n)
+		qsort(now.held.v, now.held.n, sizeof(*now.held.v), held_cmp);
+	if (now.elsewhere.n)
+		qsort(now.elsewhere.v, now.elsewhere.n, sizeof(*now.elsewhere.v), veth_cmp);
 	vw_vec_done(&a->held);
-	memcpy(&a->held, &now, sizeof(now));
+	vw_vec_done(&a->elsewhere);
+	memcpy(&a->held, &now.held, sizeof(now.held));
+	memcpy(&a->elsewhere, &now.elsewhere, sizeof(now.elsewhere));
+	now = (struct unclaimed){};
 	return 0;
 }
 
@@ -290,12 +336,14 @@ int vw_agent_holds(struct vw_agent *a)
 static bool hold_changes(const struct vw_agent *a, const struct vw_link *l)
 {
 	const struct held *h = held_find(a, l->ifindex);
+	const struct vw_veth *e = elsewhere_find(a, l->ifindex);
 
 	if (!a->s->hold_unknown)
 		return false;
 	if (attached(a, l->ifindex)) /* its bridge is one of theirs from now on */
 		return h || (l->master && !in_list(a->bridges.v, a->bridges.n, l->master));
-	return managed(a, l) != (h != NULL) || (h && strcmp(h->wall.dev, l->name));
+	return managed(a, l) != (h != NULL) || (h && strcmp(h->wall.dev, l->name)) ||
+	       is_elsewhere(a, l) != (e != NULL) || (e && strcmp(e->dev, l->name));
 }
 
 static bool link_gone(struct vw_agent *a, unsigned ifindex)
@@ -303,7 +351,8 @@ static bool link_gone(struct vw_agent *a, unsigned ifindex)
 	bool news = vw_attach_gone(&a->world, ifindex);
 
 	news |= vw_learnt_forget(&a->world, ifindex);
-	return news || held_find(a, ifindex) || vw_agent_wall(a, ifindex);
+	return news || held_find(a, ifindex) || elsewhere_find(a, ifindex) ||
+	       vw_agent_wall(a, ifindex);
 }
 
 void vw_agent_on_link(enum vw_link_event ev, const struct vw_link *l, void *agent)

@@ -16,13 +16,19 @@
 #include "vethwall/cleanup.h"
 
 #define CAPTURE_BUFFER (4u << 20) /* the default queue overruns above 5,000 messages/s */
-#define CAPTURE_BATCHES 64 /* socket reads before others get their turn */
+#define CAPTURE_BATCHES 8 /* socket reads before others get their turn */
 #define NEWS_MS 20 /* from a sample to the reading: one reading for many samples */
-#define SLICE_US 2000 /* of readings before others get their turn */
+#define FIRST_NEWS_MS 2 /* when there was none for a while: no others are to be expected */
+#define NO_NEWS_MS 50
+#define SLICE_US 1000 /* of readings before others get their turn */
 #define KEEP_MS 10000
 #define HELD_FIRST_MS 10000 /* a veth that is held is most often somebody's by then */
 #define LINGER_MS 60000 /* of a wall that is gone */
 #define HELD_READINGS 2 /* of a chain whose last packets may still be on their way */
+/* Packets kept of one wall, so that a flood does not push out what is known of others: at once, and
+ * a second. */
+#define KEEP_BURST 1024
+#define KEEP_RATE 64
 #define STAMP_MAX_US 2000000 /* a kernel stamp further off is not believed */
 
 int64_t denied_now_ms(void)
@@ -235,7 +241,8 @@ static void note_sample(struct vw_denied *v, struct denied_wall *w, const struct
 {
 	struct vw_counted *c = NULL;
 	uint8_t key[VW_FLOW_KEY_MAX];
-	int64_t now = denied_now_ms(), at = now + NEWS_MS;
+	int64_t now = denied_now_ms();
+	int64_t at = now + (now > w->read_ms + NO_NEWS_MS ? FIRST_NEWS_MS : NEWS_MS);
 	size_t klen;
 
 	if (f->has_tuple && w->has[f->tuple.src.family == 6]) {
@@ -278,6 +285,19 @@ static void keep_packet(struct vw_denied *v, const struct vw_nflog *f)
 		vw_err("cannot write " DENIED_PCAP ": %s", strerror(-r));
 }
 
+/* Whether one more packet of the wall may be kept. */
+static bool may_keep(struct denied_wall *w, int64_t now_ms)
+{
+	const int64_t each_ms = 1000 / KEEP_RATE, room_ms = KEEP_BURST * each_ms;
+
+	if (w->kept_ms < now_ms - room_ms)
+		w->kept_ms = now_ms - room_ms;
+	if (w->kept_ms + each_ms > now_ms)
+		return false;
+	w->kept_ms += each_ms;
+	return true;
+}
+
 static void on_frame(const uint8_t *frame, size_t n, void *arg)
 {
 	struct vw_denied *v = arg;
@@ -287,10 +307,14 @@ static void on_frame(const uint8_t *frame, size_t n, void *arg)
 	v->stats.samples++;
 	if (vw_nflog_decode(frame, n, &f))
 		return;
-	keep_packet(v, &f);
 	w = denied_wall_get(v, f.indev ? f.indev : f.outdev);
-	if (w && w->standing)
-		note_sample(v, w, &f);
+	if (!w || !w->standing)
+		return;
+	if (may_keep(w, denied_now_ms()))
+		keep_packet(v, &f);
+	else
+		v->stats.samples_skipped++;
+	note_sample(v, w, &f);
 }
 
 static void on_capture(int fd, uint32_t events, void *arg)

@@ -20,11 +20,11 @@ bool denied_chains(struct vw_denied *v, const struct denied_wall *w, int kind, u
 		snprintf(name, sizeof(name), "h_%u", w->ifindex);
 	else
 		snprintf(name, sizeof(name), "dc%d_%u", kind == DENIED_V6 ? 6 : 4, w->ifindex);
-	if (vw_nft_chain_counters(v->nft, name, dc, 2) != 2)
+	if (vw_nft_chain_counters(v->nft, 0, name, dc, 2) != 2)
 		return false;
 	name[1] = 'x';
 	if (kind != DENIED_HELD && foreign)
-		(void)vw_nft_chain_counters(v->nft, name, dx, 2);
+		(void)vw_nft_chain_counters(v->nft, 0, name, dx, 2);
 	/* the chains have what was sent first (core/wall_deny.c) */
 	for (int i = 0; i < 2; i++) {
 		ret[1][i] = dc[0][i] + dx[0][i];

@@ -232,6 +232,7 @@ static void plan_next(struct vw_denied *v)
 		next = now + HELD_MS;
 	if (next < w->due_ms)
 		w->due_ms = next;
+	w->read_ms = now;
 	w->cost_us = v->job.cost_us;
 	w->rest_ms = now + w->cost_us * REST_FACTOR / 1000;
 	v->job.w = NULL;

@@ -49,7 +49,8 @@ struct denied_wall {
 	uint32_t generation;
 	int64_t due_ms; /* next reading, monotonic */
 	int64_t rest_ms; /* not before: a flooded wall must not keep the agent busy */
-	int64_t cost_us; /* of the last reading */
+	int64_t read_ms, cost_us; /* of the last reading: when, and how long it took */
+	int64_t kept_ms; /* packets of it are kept as if one came each 1/64 s since then */
 };
 
 /* A family's set on its way into the table. */

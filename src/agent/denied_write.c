@@ -113,6 +113,7 @@ void denied_tell_stats(struct vw_denied *v, bool last)
 				       {"held_packets", s->held_packets},
 				       {"samples", s->samples},
 				       {"samples_lost", s->samples_lost},
+				       {"samples_skipped", s->samples_skipped},
 				       {"samples_unkept", s->samples_unkept},
 				       {"write_errors", s->write_errors},
 				       {"read_errors", s->read_errors},

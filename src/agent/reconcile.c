@@ -84,7 +84,9 @@ static int compile(struct vw_agent *a, const struct vw_policyset *set, struct vw
 
 	for (size_t i = 0; i < a->held.n && !r; i++)
 		held[i] = a->held.v[i].wall;
-	return r ? r : vw_compile(set, &a->world, held, a->held.n, &a->s->config, ret, d);
+	if (!r)
+		r = vw_compile(set, &a->world, held, a->held.n, &a->s->config, ret, d);
+	return r ? r : vw_agent_guard_fill(a, &ret->guard);
 }
 
 /* The change from what is in force; *ret_unknown when that had to be read from the kernel and there
@@ -229,6 +231,7 @@ static void settle(struct vw_agent *a, struct vw_compiled *now, struct vw_change
 	vw_change_done(&e->absent);
 	e->absent.absent = change->absent;
 	memset(&change->absent, 0, sizeof(change->absent));
+	e->absent.guarded = change->guarded;
 	e->trusted = true;
 }
 

@@ -100,6 +100,7 @@ struct vw_agent {
 	bool by_name; /* the runtime names the veths; else they are found by namespace and MAC */
 	struct vw_sandbox_state sandbox;
 	bool owned; /* nobody else can change the table */
+	enum vw_nft_guard guard; /* what the kernel has for one */
 	int64_t since_ns; /* CLOCK_REALTIME */
 
 	struct vw_sources sources; /* the texts of: */
@@ -112,6 +113,7 @@ struct vw_agent {
 	VW_VEC(struct vw_network) networks;
 	VW_VEC(unsigned) bridges; /* that carry an attached veth; sorted */
 	VW_VEC(struct held) held; /* sorted by ifindex */
+	VW_VEC(struct vw_veth) elsewhere; /* veths on bridges that are not managed; sorted */
 	struct runtime_state runtime_state;
 
 	struct enforced enforced;
@@ -160,6 +162,14 @@ bool vw_agent_attach(struct vw_agent *a, const char *id);
 bool vw_agent_attach_all(struct vw_agent *a);
 /* Brings the list of held veths up to date. */
 int vw_agent_holds(struct vw_agent *a);
+
+/* guard.c */
+bool vw_agent_guard_wanted(const struct vw_agent *a);
+/* The bridge is managed by its name: by the settings, or as the runtime's. */
+bool vw_agent_guards_bridge(const struct vw_agent *a, const char *name);
+/* What the guard has to know, into what was compiled. 0 or -ENOMEM. */
+int vw_agent_guard_fill(const struct vw_agent *a, struct vw_guard *ret);
+json_t *vw_agent_guard_json(const struct vw_agent *a);
 
 /* sink.c */
 struct vw_runtime_sink vw_agent_sink(struct vw_agent *a);

@@ -121,10 +121,15 @@ static json_t *held_json(const struct vw_agent *a)
 	vw_vec_foreach (h, &a->held) {
 		const struct vw_wall *w = vw_agent_wall(a, h->wall.ifindex);
 
-		json_array_append_new(list, json_pack("{s:s, s:I, s:b, s:f}", "veth", h->wall.dev,
-						      "ifindex", (json_int_t)h->wall.ifindex,
-						      "held", w && w->kind == VW_WALL_HOLD, "age",
-						      (double)(vw_now_ns() - h->since_ns) / 1e9));
+		const struct vw_link *l = vw_links_get(a->links, h->wall.ifindex);
+		const struct vw_link *bridge = l ? vw_links_get(a->links, l->master) : NULL;
+
+		json_array_append_new(list,
+				      json_pack("{s:s, s:I, s:b, s:f, s:s?}", "veth", h->wall.dev,
+						"ifindex", (json_int_t)h->wall.ifindex, "held",
+						w && w->kind == VW_WALL_HOLD, "age",
+						(double)(vw_now_ns() - h->since_ns) / 1e9, "bridge",
+						bridge ? bridge->name : NULL));
 	}
 	return list;
 }
@@ -140,6 +145,7 @@ static json_t *denied_json(const struct vw_denied_stats *s)
 		{"bytes", s->bytes},
 		{"samples", s->samples},
 		{"samples_lost", s->samples_lost},
+		{"samples_skipped", s->samples_skipped},
 		{"samples_unkept", s->samples_unkept},
 		{"write_errors", s->write_errors},
 		{"read_errors", s->read_errors},
@@ -218,7 +224,7 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 				  a->enforced.failures);
 	return json_pack(
 		"{s:b, s:b, s:b, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, "
-		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o}",
+		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:o}",
 		"ok", 1, "healthy", healthy(a, &c, &stats), "ready", a->enforced.ready, "version",
 		vw_version, "pid", (int)getpid(), "since", time_json(a->since_ns), "owned_table",
 		a->owned, "default", a->s->config.default_deny ? "deny" : "allow", "runtime",
@@ -230,5 +236,5 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 		"flows_cut", (json_int_t)a->rejudge.cut, "image_lists", vw_agent_images_json(a),
 		"applied", vw_agent_applied_json(a), "audit", a->policies.audit, "live",
 		live_json(a), "outputs", vw_outputs_json(&a->outputs), "sandbox",
-		vw_agent_fence_json(a));
+		vw_agent_fence_json(a), "guard", vw_agent_guard_json(a));
 }

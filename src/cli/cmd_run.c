@@ -27,12 +27,26 @@ static const char help[] =
 	"  --state-dir DIR   /var/lib/vethwall; sets of policies that were in force\n"
 	"  --log-dir DIR     denied flows (/var/log/vethwall)\n"
 	"  --audit           only watch: nothing is refused by policy, what would be is recorded\n"
-	"  --teardown        remove all that is enforced, on purpose, and end\n"
+	"  --teardown        remove all that is enforced, on purpose, and end (vethwall uninstall)\n"
 	"  --debug           say more\n"
 	"  -h, --help        this text\n\n"
 	"Exit: 0 stopped, 2 could not start.\n\n"
 	"Example:\n"
 	"  vethwall run --runtime docker:/run/docker.sock --policies ./policies\n";
+
+static const char uninstall_help[] =
+	"Usage: vethwall uninstall [--config FILE] [--run-dir DIR]\n"
+	"Removes the walls and the guard (tables 'netdev vethwall' and 'bridge vethwall'): nothing "
+	"is\n"
+	"enforced after it. No agent may run; one that is only stopped leaves everything enforced. "
+	"Logs,\n"
+	"policies and their history stay where they are.\n\n"
+	"  --config FILE   settings (" CONFIG ", if it is there)\n"
+	"  --run-dir DIR   the agent's folder (/run/vethwall)\n"
+	"  -h, --help      this text\n\n"
+	"Exit: 0 removed, 2 an agent runs, or trouble.\n\n"
+	"Example:\n"
+	"  systemctl disable --now vethwall && vethwall uninstall\n";
 
 struct args {
 	const char *config, *runtime, *policies, *run_dir, *state_dir, *log_dir;
@@ -94,7 +108,7 @@ static int parse(int argc, char **argv, struct args *a)
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "vethwall run: unexpected argument '%s'\n", argv[optind]);
+		fprintf(stderr, "vethwall %s: unexpected argument '%s'\n", argv[0], argv[optind]);
 		return -EINVAL;
 	}
 	return 0;
@@ -151,17 +165,17 @@ static int settings(const struct args *a, struct vw_settings *s, struct vw_diag 
 	return r;
 }
 
-int vw_cmd_run(int argc, char **argv)
+static int run(int argc, char **argv, const char *text, bool teardown)
 {
 	_cleanup_(vw_settings_done) struct vw_settings s = {};
 	_cleanup_(vw_diag_done) struct vw_diag d = {};
-	struct args a = {};
+	struct args a = {.teardown = teardown};
 	int r;
 
 	if (parse(argc, argv, &a) < 0)
 		return VW_EXIT_TROUBLE;
 	if (a.help) {
-		fputs(help, stdout);
+		fputs(text, stdout);
 		return VW_EXIT_OK;
 	}
 	r = settings(&a, &s, &d);
@@ -173,4 +187,14 @@ int vw_cmd_run(int argc, char **argv)
 	}
 	vw_diag_print(&d, stderr, isatty(STDERR_FILENO));
 	return a.teardown ? vw_agent_teardown(&s) : vw_agent_run(&s);
+}
+
+int vw_cmd_run(int argc, char **argv)
+{
+	return run(argc, argv, help, false);
+}
+
+int vw_cmd_uninstall(int argc, char **argv)
+{
+	return run(argc, argv, uninstall_help, true);
 }

@@ -126,6 +126,34 @@ static void print_head(const json_t *j)
 		       num(error, "failures"), str(error, "time"));
 }
 
+static void put_names(const json_t *list, const char *none)
+{
+	const json_t *e;
+	size_t i;
+
+	if (!json_array_size(list))
+		fputs(none, stdout);
+	json_array_foreach (list, i, e) {
+		if (i)
+			fputs(", ", stdout);
+		put(json_string_value(e));
+	}
+}
+
+/* What holds unknown veths while the agent is away, and where. */
+static void print_guard(const json_t *g)
+{
+	printf("guard     %s%s: managed bridges ",
+	       yes(g, "stands") ? "stands" : "NONE: ", str(g, "reason"));
+	put_names(json_object_get(g, "bridges"), "none");
+	if (json_array_size(json_object_get(g, "exempt"))) {
+		fputs("; exempt ", stdout);
+		put_names(json_object_get(g, "exempt"), "");
+	}
+	printf("; refused %lld packets from veths without a wall, %lld to them\n",
+	       num(g, "packets_out"), num(g, "packets_in"));
+}
+
 static void print_dns(const json_t *d)
 {
 	const char *error = json_string_value(json_object_get(d, "error"));
@@ -197,6 +225,7 @@ static void print_text(const json_t *j)
 	size_t i;
 
 	print_head(j);
+	print_guard(json_object_get(j, "guard"));
 	print_denied(json_object_get(j, "denied"));
 	print_dns(json_object_get(j, "dns"));
 	printf("workloads %lld: %lld interfaces enforced, %lld not enforced; %lld workloads not "
@@ -206,10 +235,9 @@ static void print_text(const json_t *j)
 	json_array_foreach (workloads, i, e)
 		print_workload(e);
 	json_array_foreach (held, i, e)
-		printf("held      %s (ifindex %lld) for %.1f s: on a managed bridge, but of no "
-		       "known "
-		       "workload%s\n",
-		       str(e, "veth"), num(e, "ifindex"),
+		printf("held      %s (ifindex %lld) on %s for %.1f s: a managed bridge, but of no "
+		       "known workload%s\n",
+		       str(e, "veth"), num(e, "ifindex"), str(e, "bridge"),
 		       json_real_value(json_object_get(e, "age")),
 		       yes(e, "held") ? "" : "; NOT YET HELD");
 }

@@ -14,6 +14,7 @@ enum {
 int vw_main(int argc, char **argv);
 
 int vw_cmd_run(int argc, char **argv);
+int vw_cmd_uninstall(int argc, char **argv);
 int vw_cmd_check(int argc, char **argv);
 int vw_cmd_explain(int argc, char **argv);
 int vw_cmd_status(int argc, char **argv);

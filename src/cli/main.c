@@ -28,6 +28,7 @@ static const struct cmd {
 	{"flows", "[FILTERS]", "review denied flows", vw_cmd_flows},
 	{"graph", "[--format F] [--out FILE]", "who may reach whom, as a picture", vw_cmd_graph},
 	{"metrics", "", "figures for a scraper, in OpenMetrics", vw_cmd_metrics},
+	{"uninstall", "", "remove all that is enforced, without an agent", vw_cmd_uninstall},
 	{"world", "", "what runs here, as a file for --world", vw_cmd_world},
 };
 
@@ -37,7 +38,7 @@ static void usage(FILE *f)
 	      "Puts a wall on every container's veth.\n\nCommands:\n",
 	      f);
 	for (size_t i = 0; i < VW_ARRAY_SIZE(cmds); i++)
-		fprintf(f, "  %-8s %-27s %s\n", cmds[i].name, cmds[i].args, cmds[i].help);
+		fprintf(f, "  %-9s %-27s %s\n", cmds[i].name, cmds[i].args, cmds[i].help);
 	fputs("\n'vethwall help COMMAND' tells more, with an example. 'vethwall --version' prints "
 	      "the "
 	      "version.\n"

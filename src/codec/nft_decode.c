@@ -35,6 +35,18 @@ static void parse_nest(const struct nlattr *nest, struct attrs *ret)
 		mnl_attr_parse_nested(nest, attr_cb, ret);
 }
 
+static uint8_t family_of(const struct nlmsghdr *nlh)
+{
+	uint8_t f = ((const struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family;
+
+	return f == NFPROTO_NETDEV ? 0 : f;
+}
+
+static bool is_ours(uint8_t family)
+{
+	return !family || family == NFPROTO_BRIDGE;
+}
+
 /* -ENOENT unless it is a message of that type whose attribute 1 names our table. */
 static int parse_message(const struct nlmsghdr *nlh, uint16_t msg, struct attrs *ret)
 {
@@ -48,7 +60,7 @@ static int parse_message(const struct nlmsghdr *nlh, uint16_t msg, struct attrs 
 	mnl_attr_parse(nlh, sizeof(struct nfgenmsg), attr_cb, ret);
 	if (msg == NFT_MSG_NEWGEN)
 		return 0;
-	if (((const struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family != NFPROTO_NETDEV)
+	if (!is_ours(family_of(nlh)))
 		return -ENOENT;
 	a = ret->a[NFTA_RULE_TABLE];
 	if (!a || mnl_attr_validate(a, MNL_TYPE_NUL_STRING) < 0)
@@ -107,6 +119,7 @@ int vw_nft_decode_table(const struct nlmsghdr *nlh, struct vw_nft_table *ret)
 
 	if (r)
 		return r;
+	ret->family = family_of(nlh);
 	ret->flags = get_be32(t.a[NFTA_TABLE_FLAGS]);
 	ret->owner = get_be32(t.a[NFTA_TABLE_OWNER]);
 	return 0;
@@ -135,6 +148,7 @@ int vw_nft_decode_chain(const struct nlmsghdr *nlh, struct vw_chain *ret)
 		r = get_name(t.a[NFTA_CHAIN_NAME], c.name, sizeof(c.name));
 	if (r)
 		return r;
+	c.family = family_of(nlh);
 	c.base = t.a[NFTA_CHAIN_HOOK];
 	if (c.base) {
 		parse_nest(t.a[NFTA_CHAIN_HOOK], &hook);
@@ -234,6 +248,7 @@ int vw_nft_decode_set(const struct nlmsghdr *nlh, struct vw_set *ret)
 		r = get_name(t.a[NFTA_SET_NAME], s.name, sizeof(s.name));
 	if (r)
 		return r;
+	s.family = family_of(nlh);
 	set_spec(&t, &s);
 	*ret = s;
 	return 0;

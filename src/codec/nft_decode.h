@@ -9,6 +9,7 @@
 #include "vethwall/ruleset.h"
 
 struct vw_nft_table {
+	uint8_t family; /* as in ruleset.h */
 	uint32_t flags; /* NFT_TABLE_F_* */
 	uint32_t owner; /* netlink port of the socket that owns it, 0: none */
 };

@@ -27,6 +27,7 @@
 struct batch {
 	struct nftnl_batch *pages;
 	uint32_t seq, table_flags;
+	uint8_t family; /* of the operation */
 	uint16_t extra; /* NLM_F_ACK on the last operation */
 };
 
@@ -34,8 +35,8 @@ _Static_assert(PAGE_OVERRUN > ELEMS_BYTES_MAX + VW_RULE_BYTES_MAX, "a message fi
 
 /* nft's datatype ids (nftables, include/datatype.h: enum datatypes). */
 static const uint8_t datatype[_VW_F_MAX] = {
-	[VW_F_MARK] = 19,  [VW_F_IP4] = 7,   [VW_F_IP6] = 8,
-	[VW_F_PROTO] = 12, [VW_F_PORT] = 13, [VW_F_IFINDEX] = 20,
+	[VW_F_MARK] = 19, [VW_F_IP4] = 7,      [VW_F_IP6] = 8,	   [VW_F_PROTO] = 12,
+	[VW_F_PORT] = 13, [VW_F_IFINDEX] = 20, [VW_F_IFNAME] = 41,
 };
 #define TYPE_BITS 6
 #define TYPE_FIELDS_MAX (32 / TYPE_BITS)
@@ -74,7 +75,7 @@ uint32_t vw_nft_key_type(const uint8_t fields[static VW_FIELDS_MAX])
 
 static struct nlmsghdr *put_header(struct batch *b, uint16_t msg, uint16_t flags)
 {
-	return nftnl_nlmsg_build_hdr(nftnl_batch_buffer(b->pages), msg, NFPROTO_NETDEV,
+	return nftnl_nlmsg_build_hdr(nftnl_batch_buffer(b->pages), msg, b->family,
 				     NLM_F_REQUEST | flags | b->extra, b->seq);
 }
 
@@ -111,7 +112,7 @@ static int fill_base_chain(struct nftnl_chain *t, const struct vw_chain *c)
 	nftnl_chain_set_u32(t, NFTNL_CHAIN_PRIO, c->priority);
 	nftnl_chain_set_u32(t, NFTNL_CHAIN_POLICY, c->policy);
 	if (nftnl_chain_set_str(t, NFTNL_CHAIN_TYPE, "filter") ||
-	    nftnl_chain_set_str(t, NFTNL_CHAIN_DEV, c->dev) ||
+	    (*c->dev && nftnl_chain_set_str(t, NFTNL_CHAIN_DEV, c->dev)) ||
 	    nftnl_chain_set_data(t, NFTNL_CHAIN_USERDATA, udata, sizeof(udata)))
 		return -ENOMEM;
 	return 0;
@@ -398,6 +399,7 @@ int vw_nft_encode(const struct vw_oplist *ops, uint32_t seq, uint32_t table_flag
 		size_t i = op - ops->list.v;
 
 		b.extra = i + 1 == ops->list.n ? NLM_F_ACK : 0;
+		b.family = vw_op_family(op);
 		r = op->type < VW_ARRAY_SIZE(put_op) ? put_op[op->type](&b, op) : -EINVAL;
 		if (r) {
 			*ret_bad = i;
@@ -418,7 +420,7 @@ int vw_nft_encode(const struct vw_oplist *ops, uint32_t seq, uint32_t table_flag
 int vw_nft_encode_del_keys(const char *set, const uint8_t *keys, size_t klen, size_t count,
 			   const bool *skip, uint32_t seq, struct nftnl_batch **ret)
 {
-	_cleanup_(batch_done) struct batch b = {.seq = seq};
+	_cleanup_(batch_done) struct batch b = {.seq = seq, .family = NFPROTO_NETDEV};
 	int r = batch_begin(&b);
 
 	for (size_t i = 0; !r && i < count; i++, b.seq++) {
@@ -445,10 +447,10 @@ int vw_nft_encode_del_keys(const char *set, const uint8_t *keys, size_t klen, si
 	return 0;
 }
 
-struct nlmsghdr *vw_nft_encode_get(void *buf, uint16_t msg, const char *name, bool dump,
-				   uint32_t seq)
+struct nlmsghdr *vw_nft_encode_get(void *buf, uint8_t family, uint16_t msg, const char *name,
+				   bool dump, uint32_t seq)
 {
-	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, msg, NFPROTO_NETDEV,
+	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, msg, family,
 						     NLM_F_REQUEST | (dump ? NLM_F_DUMP : 0), seq);
 
 	/* NFTA_*_TABLE is 1 and the object's name 2 in requests for rules, sets and elements alike.

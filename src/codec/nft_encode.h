@@ -48,11 +48,12 @@ int vw_nft_encode(const struct vw_oplist *ops, uint32_t seq, uint32_t table_flag
 int vw_nft_encode_del_keys(const char *set, const uint8_t *keys, size_t klen, size_t count,
 			   const bool *skip, uint32_t seq, struct nftnl_batch **ret);
 
-/* A request to dump what one message type lists: NFT_MSG_GETCHAIN, GETRULE, GETSET, GETSETELEM,
- * GETTABLE. name limits it to a chain's rules or names the set; NULL: all. buf holds at least
- * VW_NFT_REQUEST_MAX bytes. dump false: NFT_MSG_GETGEN and GETTABLE answer with one message. */
+/* A request to dump what one message type lists of our table in that family (NFPROTO_*):
+ * NFT_MSG_GETCHAIN, GETRULE, GETSET, GETSETELEM, GETTABLE. name limits it to a chain's rules or
+ * names the set; NULL: all. buf holds at least VW_NFT_REQUEST_MAX bytes. dump false: NFT_MSG_GETGEN
+ * and GETTABLE answer with one message. */
 #define VW_NFT_REQUEST_MAX 256
-struct nlmsghdr *vw_nft_encode_get(void *buf, uint16_t msg, const char *name, bool dump,
-				   uint32_t seq);
+struct nlmsghdr *vw_nft_encode_get(void *buf, uint8_t family, uint16_t msg, const char *name,
+				   bool dump, uint32_t seq);
 
 #endif

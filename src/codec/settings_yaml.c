@@ -55,6 +55,8 @@ struct key {
 		KEY_BOOL,
 		KEY_DNS,
 		KEY_IMAGES,
+		KEY_IFNAMES,
+		KEY_AWAY,
 		KEY_OUTPUTS,
 		KEY_METRICS,
 		KEY_SIZE,
@@ -106,6 +108,11 @@ static const struct key pcap_keys[] = {
 	{"segments", AT(KEY_COUNT, pcap_segments, 1, 10000)},
 	{"snaplen", AT(KEY_COUNT, config.snaplen, 64, 65535)},
 };
+static const struct key guard_keys[] = {
+	{"bridges", AT(KEY_IFNAMES, guard_bridges)},
+	{"exempt", AT(KEY_IFNAMES, guard_exempt)},
+	{"when_away", AT(KEY_AWAY, guard_pass)},
+};
 static const struct key limit_keys[] = {
 	{"live_flows", AT(KEY_COUNT, config.live_max, 16, 1u << 20)},
 	{"denied_flows", AT(KEY_COUNT, config.denied_max, 16, 1u << 20)},
@@ -124,6 +131,7 @@ static const struct group {
 	{NULL, top_keys, VW_ARRAY_SIZE(top_keys)},
 	{"log", log_keys, VW_ARRAY_SIZE(log_keys)},
 	{"pcap", pcap_keys, VW_ARRAY_SIZE(pcap_keys)},
+	{"guard", guard_keys, VW_ARRAY_SIZE(guard_keys)},
 	{"limits", limit_keys, VW_ARRAY_SIZE(limit_keys)},
 	{"timeouts", timeout_keys, VW_ARRAY_SIZE(timeout_keys)},
 };
@@ -170,6 +178,35 @@ static void read_dns(struct vw_rd *rd, vw_node list, struct vw_settings *s)
 				text);
 		else
 			vw_rd_ok(rd, n, vw_vec_push(&s->dns, a, DNS_MAX));
+	}
+}
+
+/* Names that fit the kernel's, with a '*' at the end at most. */
+static bool ifname_ok(const char *s)
+{
+	size_t n = strlen(s);
+	const char *star = strchr(s, '*');
+
+	return n && n < IFNAMSIZ && !strpbrk(s, "/ \t\n\"") && (!star || star[1] == '\0');
+}
+
+static void read_ifnames(struct vw_rd *rd, vw_node list, const char *what, struct vw_ifnames *to)
+{
+	if (!vw_rd_is_list(rd, list, what))
+		return;
+	vw_vec_foreach (n, &list->items) {
+		const char *text = vw_rd_text(rd, n, what);
+		struct vw_ifname name = {0};
+
+		if (!text)
+			continue;
+		if (!ifname_ok(text)) {
+			vw_rd_expected(rd, n, what,
+				       "the name of an interface, or its beginning and a *");
+			continue;
+		}
+		strncpy(name.s, text, sizeof(name.s) - 1);
+		vw_rd_ok(rd, n, vw_vec_push(to, name, VW_IFNAME_PATTERNS_MAX));
 	}
 }
 
@@ -356,6 +393,7 @@ static void read_key(struct vw_rd *rd, vw_node n, const struct key *k, struct vw
 {
 	static const char *const verdicts[] = {"allow", "deny", NULL};
 	static const char *const modes[] = {"enforce", "audit", NULL};
+	static const char *const away[] = {"hold", "pass", NULL};
 	void *at = (char *)s + k->offset;
 
 	switch (k->type) {
@@ -368,6 +406,12 @@ static void read_key(struct vw_rd *rd, vw_node n, const struct key *k, struct vw
 		break;
 	case KEY_MODE:
 		*(bool *)at = vw_rd_word(rd, n, k->name, modes) == 1;
+		break;
+	case KEY_AWAY:
+		*(bool *)at = vw_rd_word(rd, n, k->name, away) == 1;
+		break;
+	case KEY_IFNAMES:
+		read_ifnames(rd, n, k->name, at);
 		break;
 	case KEY_BOOL:
 		vw_rd_bool(rd, n, k->name, at);
@@ -412,6 +456,14 @@ static void read_group(struct vw_rd *rd, vw_node n, const struct group *g, struc
 			read_group(rd, raw[i], &groups[i - g->n + 1], s);
 }
 
+static void take_ifnames(struct vw_ifnames *n, struct vw_ifnames *s)
+{
+	if (n->n)
+		return;
+	*n = *s;
+	*s = (struct vw_ifnames){0};
+}
+
 /* What the file did not give is taken from *s; then s becomes the new settings. */
 static void take_over(struct vw_settings *s, struct vw_settings *n)
 {
@@ -429,6 +481,8 @@ static void take_over(struct vw_settings *s, struct vw_settings *n)
 		n->dns.n = s->dns.n;
 		n->dns.cap = s->dns.cap;
 	}
+	take_ifnames(&n->guard_bridges, &s->guard_bridges);
+	take_ifnames(&n->guard_exempt, &s->guard_exempt);
 	if (!n->image_lists.n) {
 		memcpy(&n->image_lists, &s->image_lists, sizeof(n->image_lists));
 		memset(&s->image_lists, 0, sizeof(s->image_lists));
@@ -453,6 +507,7 @@ int vw_settings_parse(const char *text, size_t len, const char *file, struct vw_
 	n.runtime = n.policies = n.run_dir = n.state_dir = n.log_dir = n.log_group = NULL;
 	memset(&n.dns, 0, sizeof(n.dns));
 	memset(&n.image_lists, 0, sizeof(n.image_lists));
+	n.guard_bridges = n.guard_exempt = (struct vw_ifnames){0};
 	memset(&n.outputs, 0, sizeof(n.outputs));
 	r = vw_yaml_parse(text, len, file, &y, d);
 	if (r)
@@ -487,6 +542,8 @@ void vw_settings_done(struct vw_settings *s)
 	vw_vec_foreach (i, &s->image_lists)
 		vw_image_source_done(i);
 	vw_vec_done(&s->image_lists);
+	vw_vec_done(&s->guard_bridges);
+	vw_vec_done(&s->guard_exempt);
 	vw_vec_foreach (o, &s->outputs)
 		vw_output_settings_done(o);
 	vw_vec_done(&s->outputs);

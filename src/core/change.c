@@ -128,6 +128,23 @@ static int walls_between(const struct vw_compiled *old, const struct vw_compiled
 	return 0;
 }
 
+static int guard_render(const struct vw_compiled *c, const struct vw_change *absent,
+			struct vw_ruleset *ret)
+{
+	return vw_render_guard(c, absent->absent.v, absent->absent.n, ret);
+}
+
+static int guard_between(const struct vw_compiled *old, const struct vw_compiled *now,
+			 struct vw_change *ret)
+{
+	int r = 0;
+
+	ret->guarded = now->guard.on && (old->guard.on || !ret->absent.n);
+	if (old->guard.on)
+		r = vw_render_guard(old, NULL, 0, &ret->have);
+	return r || !ret->guarded ? r : guard_render(now, ret, &ret->want);
+}
+
 int vw_change_between(const struct vw_compiled *old, const struct vw_compiled *now,
 		      struct vw_change *ret)
 {
@@ -143,6 +160,8 @@ int vw_change_between(const struct vw_compiled *old, const struct vw_compiled *n
 		r = classes_between(old, now, &c);
 	if (!r)
 		r = walls_between(old, now, &c);
+	if (!r)
+		r = guard_between(old, now, &c);
 	if (r < 0)
 		return r;
 	change_sort(&c);
@@ -260,6 +279,24 @@ static int adopt_wall(struct vw_ruleset *dump, const struct vw_compiled *now,
 	return r < 0 ? r : ruleset_append(&ret->want, &want);
 }
 
+/* One that stands goes on; its chains tell. */
+static int adopt_guard(struct vw_ruleset *dump, const struct vw_compiled *now,
+		       struct vw_change *ret)
+{
+	_cleanup_(vw_ruleset_done) struct vw_ruleset want = {}, have = {};
+	int r;
+
+	if (!now->guard.on)
+		return 0;
+	r = guard_render(now, ret, &want);
+	if (!r)
+		r = take_like(dump, &want, &have);
+	ret->guarded = have.chains.n || !ret->absent.n;
+	if (!r)
+		r = ruleset_append(&ret->have, &have);
+	return r || !ret->guarded ? r : ruleset_append(&ret->want, &want);
+}
+
 int vw_change_adopt(struct vw_ruleset *dump, const struct vw_compiled *now, struct vw_change *ret)
 {
 	_cleanup_(vw_change_done) struct vw_change c = {};
@@ -278,6 +315,8 @@ int vw_change_adopt(struct vw_ruleset *dump, const struct vw_compiled *now, stru
 			r = adopt_wall(dump, now, w, &n_new, &c);
 	}
 	if (!r)
+		r = adopt_guard(dump, now, &c);
+	if (!r)
 		r = take_like(dump, dump, &c.have); /* what nobody wanted goes */
 	if (r < 0)
 		return r;
@@ -290,8 +329,10 @@ int vw_change_adopt(struct vw_ruleset *dump, const struct vw_compiled *now, stru
 int vw_change_more(const struct vw_compiled *now, struct vw_change *absent, struct vw_change *ret)
 {
 	_cleanup_(vw_change_done) struct vw_change c = {};
-	int r;
+	int r = absent->guarded ? guard_render(now, absent, &c.have) : 0;
 
+	if (r < 0)
+		return r;
 	for (size_t n = 0; n < VW_CHANGE_NEW_MAX && absent->absent.n; n++) {
 		unsigned ifindex = absent->absent.v[absent->absent.n - 1];
 		const struct vw_wall *w = vw_compiled_wall(now, ifindex);
@@ -301,6 +342,10 @@ int vw_change_more(const struct vw_compiled *now, struct vw_change *absent, stru
 			return r;
 		absent->absent.n--;
 	}
+	absent->guarded |= now->guard.on && !absent->absent.n;
+	r = absent->guarded ? guard_render(now, absent, &c.want) : 0;
+	if (r < 0)
+		return r;
 	change_sort(&c);
 	*ret = c;
 	c = (struct vw_change){};

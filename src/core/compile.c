@@ -508,4 +508,5 @@ void vw_compiled_done(struct vw_compiled *c)
 	vw_vec_done(&c->classes);
 	vw_vec_done(&c->walls);
 	vw_vec_done(&c->rules);
+	vw_guard_done(&c->guard);
 }

@@ -27,6 +27,7 @@ enum form {
 	F_IFINDEX,
 	F_MAC,
 	F_ETHERTYPE,
+	F_IFNAME, /* of an interface, a bridge or a kind of them */
 	F_EXISTS, /* of an extension header: 1 or 0 */
 };
 
@@ -55,6 +56,7 @@ static const struct {
 	[VW_F_MARK] = {"mark", F_MARK},		[VW_F_IP4] = {"ipv4_addr", F_IP4},
 	[VW_F_IP6] = {"ipv6_addr", F_IP6},	[VW_F_PROTO] = {"inet_proto", F_PROTO},
 	[VW_F_PORT] = {"inet_service", F_PORT}, [VW_F_IFINDEX] = {"iface_index", F_IFINDEX},
+	[VW_F_IFNAME] = {"ifname", F_IFNAME},
 };
 
 static const struct {
@@ -87,6 +89,12 @@ static const struct {
 	{NFT_META_MARK, 4, F_MARK, "meta mark"},
 	{NFT_META_IIF, 4, F_IFINDEX, "meta iif"},
 	{NFT_META_OIF, 4, F_IFINDEX, "meta oif"},
+	{NFT_META_IIFNAME, IFNAMSIZ, F_IFNAME, "meta iifname"},
+	{NFT_META_OIFNAME, IFNAMSIZ, F_IFNAME, "meta oifname"},
+	{NFT_META_IIFKIND, IFNAMSIZ, F_IFNAME, "meta iifkind"},
+	{NFT_META_OIFKIND, IFNAMSIZ, F_IFNAME, "meta oifkind"},
+	{NFT_META_BRI_IIFNAME, IFNAMSIZ, F_IFNAME, "meta ibrname"},
+	{NFT_META_BRI_OIFNAME, IFNAMSIZ, F_IFNAME, "meta obrname"},
 	{NFT_META_L4PROTO, 1, F_PROTO, "meta l4proto"},
 	{NFT_META_PKTTYPE, 1, F_NUMBER, "meta pkttype"},
 };
@@ -132,6 +140,11 @@ static void put_value(FILE *f, enum form form, const uint8_t *v, size_t len)
 	struct vw_mac mac;
 	uint32_t host;
 
+	if (form == F_IFNAME) {
+		fprintf(f, "\"%.*s%s\"", (int)strnlen((const char *)v, len), (const char *)v,
+			len < IFNAMSIZ ? "*" : "");
+		return;
+	}
 	if (form == F_NUMBER || len != size[form]) {
 		put_number(f, v, len);
 		return;

@@ -45,7 +45,7 @@ static void push(struct plan *p, struct vw_op_ir op)
 
 static bool same_base(const struct vw_chain *a, const struct vw_chain *b)
 {
-	if (a->base != b->base)
+	if (a->base != b->base || a->family != b->family)
 		return false;
 	return !a->base ||
 	       (a->hook == b->hook && a->priority == b->priority && a->policy == b->policy &&

@@ -4,6 +4,7 @@
 #include "vethwall/ruleset.h"
 
 #include <arpa/inet.h>
+#include <linux/netfilter.h>
 #include <string.h>
 
 #define PAD4(n) (((n) + 3) & ~(size_t)3)
@@ -11,8 +12,8 @@
 size_t vw_ftype_len(enum vw_ftype t)
 {
 	static const uint8_t len[_VW_F_MAX] = {
-		[VW_F_MARK] = 4,  [VW_F_IP4] = 4,  [VW_F_IP6] = 16,
-		[VW_F_PROTO] = 1, [VW_F_PORT] = 2, [VW_F_IFINDEX] = 4,
+		[VW_F_MARK] = 4, [VW_F_IP4] = 4,     [VW_F_IP6] = 16,	       [VW_F_PROTO] = 1,
+		[VW_F_PORT] = 2, [VW_F_IFINDEX] = 4, [VW_F_IFNAME] = IFNAMSIZ,
 	};
 
 	return t < _VW_F_MAX ? len[t] : 0;
@@ -117,7 +118,20 @@ int vw_elems_sort(struct vw_set *s)
 bool vw_set_same_spec(const struct vw_set *a, const struct vw_set *b)
 {
 	return !strcmp(a->name, b->name) && a->flags == b->flags && a->size == b->size &&
-	       a->timeout_ms == b->timeout_ms && !memcmp(a->fields, b->fields, sizeof(a->fields));
+	       a->timeout_ms == b->timeout_ms && a->family == b->family &&
+	       !memcmp(a->fields, b->fields, sizeof(a->fields));
+}
+
+uint8_t vw_op_family(const struct vw_op_ir *op)
+{
+	uint8_t f = op->set ? op->set->family : op->chain ? op->chain->family : op->family;
+
+	return f ? f : NFPROTO_NETDEV;
+}
+
+const char *vw_family_str(uint8_t family)
+{
+	return family == NFPROTO_BRIDGE ? "bridge" : "netdev";
 }
 
 void vw_set_done(struct vw_set *s)

@@ -73,8 +73,13 @@ static void put_set(FILE *f, const struct vw_set *s)
 
 static void put_base(FILE *f, const struct vw_chain *c, const char *begin, const char *end)
 {
-	fprintf(f, "%stype filter hook %s device \"%s\" priority %" PRId32 "; policy %s;%s", begin,
-		c->hook == NF_NETDEV_INGRESS ? "ingress" : "egress", c->dev, c->priority,
+	if (c->family == NFPROTO_BRIDGE)
+		fprintf(f, "%stype filter hook %s", begin,
+			c->hook == NF_INET_PRE_ROUTING ? "prerouting" : "postrouting");
+	else
+		fprintf(f, "%stype filter hook %s device \"%s\"", begin,
+			c->hook == NF_NETDEV_INGRESS ? "ingress" : "egress", c->dev);
+	fprintf(f, " priority %" PRId32 "; policy %s;%s", c->priority,
 		c->policy == NF_DROP ? "drop" : "accept", end);
 }
 
@@ -108,6 +113,29 @@ static char *finish(FILE *f, char **text)
 	return *text;
 }
 
+static bool has_family(const struct vw_ruleset *r, uint8_t family)
+{
+	vw_vec_foreach (c, &r->chains)
+		if (c->family == family)
+			return true;
+	vw_vec_foreach (s, &r->sets)
+		if (s->family == family)
+			return true;
+	return false;
+}
+
+static void put_table(FILE *f, const struct vw_ruleset *r, uint8_t family)
+{
+	fprintf(f, "table %s " VW_TABLE " {\n", vw_family_str(family));
+	vw_vec_foreach (s, &r->sets)
+		if (s->family == family)
+			put_set(f, s);
+	vw_vec_foreach (c, &r->chains)
+		if (c->family == family)
+			put_chain(f, c, r);
+	fputs("}\n", f);
+}
+
 char *vw_ruleset_print(const struct vw_ruleset *r)
 {
 	char *text = NULL;
@@ -116,12 +144,9 @@ char *vw_ruleset_print(const struct vw_ruleset *r)
 
 	if (!f)
 		return NULL;
-	fputs("table netdev " VW_TABLE " {\n", f);
-	vw_vec_foreach (s, &r->sets)
-		put_set(f, s);
-	vw_vec_foreach (c, &r->chains)
-		put_chain(f, c, r);
-	fputs("}\n", f);
+	put_table(f, r, 0);
+	if (has_family(r, NFPROTO_BRIDGE))
+		put_table(f, r, NFPROTO_BRIDGE);
 	return finish(f, &text);
 }
 
@@ -204,7 +229,7 @@ static const struct vw_set *find_known(void *arg, const char *name)
 
 static void put_add_chain(FILE *f, const struct vw_chain *c)
 {
-	fprintf(f, "+ add chain netdev " VW_TABLE " %s", c->name);
+	fprintf(f, "+ add chain %s " VW_TABLE " %s", vw_family_str(c->family), c->name);
 	if (c->base) {
 		fputs(" { ", f);
 		put_base(f, c, "", " }");
@@ -214,7 +239,8 @@ static void put_add_chain(FILE *f, const struct vw_chain *c)
 
 static void put_add_set(FILE *f, const struct vw_set *s)
 {
-	fprintf(f, "+ add %s netdev " VW_TABLE " %s { ", set_word(s), s->name);
+	fprintf(f, "+ add %s %s " VW_TABLE " %s { ", set_word(s), vw_family_str(s->family),
+		s->name);
 	put_set_spec(f, s, "", "; ");
 	fputs("}\n", f);
 }
@@ -227,8 +253,8 @@ static void put_elems(FILE *f, const struct vw_op_ir *op)
 		struct vw_elem e;
 
 		vw_elem_get(op->set, i, &e);
-		fprintf(f, "%c %s element netdev " VW_TABLE " %s { ", add ? '+' : '-',
-			add ? "add" : "delete", op->set->name);
+		fprintf(f, "%c %s element %s " VW_TABLE " %s { ", add ? '+' : '-',
+			add ? "add" : "delete", vw_family_str(op->set->family), op->set->name);
 		nft_text_elem(f, op->set, &e);
 		fputs(" }\n", f);
 	}
@@ -254,7 +280,7 @@ static void put_flush_chain(FILE *f, const struct vw_op_ir *op, struct known *kn
 {
 	const struct vw_chain *c = op->chain;
 
-	fprintf(f, "- flush chain netdev " VW_TABLE " %s\n", c->name);
+	fprintf(f, "- flush chain %s " VW_TABLE " %s\n", vw_family_str(c->family), c->name);
 	vw_vec_foreach (r, &c->rules) {
 		if (!r->exprs.n || has_rule(known->filled.v, known->filled.n, c->name, r->id))
 			continue;
@@ -268,14 +294,16 @@ static void put_add_rule(FILE *f, const struct vw_op_ir *op, struct known *known
 {
 	bool was = has_rule(known->flushed.v, known->flushed.n, op->chain->name, op->rule->id);
 
-	fprintf(f, "%c add rule netdev " VW_TABLE " %s ", was ? ' ' : '+', op->chain->name);
+	fprintf(f, "%c add rule %s " VW_TABLE " %s ", was ? ' ' : '+',
+		vw_family_str(op->chain->family), op->chain->name);
 	known->wordless += !nft_text_rule(f, op->rule, find_known, known);
 	fputc('\n', f);
 }
 
 static void put_del_set(FILE *f, const struct vw_set *s)
 {
-	fprintf(f, "- delete %s netdev " VW_TABLE " %s\n", set_word(s), s->name);
+	fprintf(f, "- delete %s %s " VW_TABLE " %s\n", set_word(s), vw_family_str(s->family),
+		s->name);
 	for (size_t i = 0; i < s->elems.n && !(s->flags & VW_SET_DYNAMIC); i++) {
 		struct vw_elem e;
 
@@ -290,10 +318,10 @@ static void put_op(FILE *f, const struct vw_op_ir *op, struct known *known)
 {
 	switch (op->type) {
 	case VW_OP_ADD_TABLE:
-		fputs("+ add table netdev " VW_TABLE "\n", f);
+		fprintf(f, "+ add table %s " VW_TABLE "\n", vw_family_str(op->family));
 		break;
 	case VW_OP_DEL_TABLE:
-		fputs("- delete table netdev " VW_TABLE "\n", f);
+		fprintf(f, "- delete table %s " VW_TABLE "\n", vw_family_str(op->family));
 		break;
 	case VW_OP_ADD_SET:
 		put_add_set(f, op->set);
@@ -302,7 +330,8 @@ static void put_op(FILE *f, const struct vw_op_ir *op, struct known *known)
 		put_del_set(f, op->set);
 		break;
 	case VW_OP_FLUSH_SET:
-		fprintf(f, "- flush %s netdev " VW_TABLE " %s\n", set_word(op->set), op->set->name);
+		fprintf(f, "- flush %s %s " VW_TABLE " %s\n", set_word(op->set),
+			vw_family_str(op->set->family), op->set->name);
 		break;
 	case VW_OP_ADD_ELEMS:
 	case VW_OP_DEL_ELEMS:
@@ -312,7 +341,8 @@ static void put_op(FILE *f, const struct vw_op_ir *op, struct known *known)
 		put_add_chain(f, op->chain);
 		break;
 	case VW_OP_DEL_CHAIN:
-		fprintf(f, "- delete chain netdev " VW_TABLE " %s\n", op->chain->name);
+		fprintf(f, "- delete chain %s " VW_TABLE " %s\n", vw_family_str(op->chain->family),
+			op->chain->name);
 		break;
 	case VW_OP_FLUSH_CHAIN:
 		put_flush_chain(f, op, known);

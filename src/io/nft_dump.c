@@ -3,6 +3,7 @@
  * Uses a socket of its own; decides nothing about what it reads. */
 #include "io/nft_kernel.h"
 
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
 #include "codec/nft_encode.h"
@@ -39,13 +40,13 @@ int vw_nft_take_answers(const struct nlmsghdr *nlh, int left, uint32_t seq,
 	return 0;
 }
 
-int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump,
+int vw_nft_request(struct vw_nft *n, uint8_t family, uint16_t msg, const char *name, bool dump,
 		   struct vw_nft_trip *trip, int (*cb)(const struct nlmsghdr *nlh, void *arg),
 		   void *arg)
 {
 	uint8_t request[VW_NFT_REQUEST_MAX];
 	uint32_t seq = n->seq++;
-	struct nlmsghdr *nlh = vw_nft_encode_get(request, msg, name, dump, seq);
+	struct nlmsghdr *nlh = vw_nft_encode_get(request, family, msg, name, dump, seq);
 	struct vw_nft_trip unused = {0};
 	int cb_ret = 0, r = 0;
 
@@ -72,7 +73,7 @@ static int gen_cb(const struct nlmsghdr *nlh, void *arg)
 
 int vw_nft_generation(struct vw_nft *n, uint32_t *ret)
 {
-	return vw_nft_request(n, NFT_MSG_GETGEN, NULL, false, NULL, gen_cb, ret);
+	return vw_nft_request(n, NFPROTO_NETDEV, NFT_MSG_GETGEN, NULL, false, NULL, gen_cb, ret);
 }
 
 struct reading {
@@ -169,6 +170,11 @@ static int elems_cb(const struct nlmsghdr *nlh, void *arg)
 	return vw_nft_decode_elems(nlh, edges ? edge_cb : static_elem_cb, arg);
 }
 
+static uint8_t kernel_family(uint8_t family)
+{
+	return family ? family : NFPROTO_NETDEV;
+}
+
 /* Replaces the elements of s by those of the kernel. */
 static int read_elems_once(struct vw_nft *n, struct reading *rd, struct vw_set *s,
 			   struct vw_nft_trip *trip)
@@ -178,7 +184,8 @@ static int read_elems_once(struct vw_nft *n, struct reading *rd, struct vw_set *
 	rd->set = s;
 	rd->edges.list.n = 0;
 	s->elems.n = 0;
-	r = vw_nft_request(n, NFT_MSG_GETSETELEM, s->name, true, trip, elems_cb, rd);
+	r = vw_nft_request(n, kernel_family(s->family), NFT_MSG_GETSETELEM, s->name, true, trip,
+			   elems_cb, rd);
 	if (!r)
 		r = vw_nft_fold_edges(&rd->edges, s);
 	return r ? r : vw_elems_sort(s);
@@ -220,22 +227,37 @@ static int read_rules(struct vw_nft *n, struct reading *rd, struct vw_nft_trip *
 {
 	int r = 0;
 
-	for (size_t i = 0; i < rd->rules->chains.n && !r; i++)
-		r = vw_nft_request(n, NFT_MSG_GETRULE, rd->rules->chains.v[i].name, true, trip,
-				   rule_cb, rd);
+	for (size_t i = 0; i < rd->rules->chains.n && !r; i++) {
+		const struct vw_chain *c = &rd->rules->chains.v[i];
+
+		r = vw_nft_request(n, kernel_family(c->family), NFT_MSG_GETRULE, c->name, true,
+				   trip, rule_cb, rd);
+	}
 	return r;
+}
+
+/* What one message type lists, of both tables; one that is not there has nothing. */
+static int read_list(struct vw_nft *n, uint16_t msg, struct reading *rd, struct vw_nft_trip *trip,
+		     int (*cb)(const struct nlmsghdr *nlh, void *arg))
+{
+	int r = vw_nft_request(n, NFPROTO_NETDEV, msg, NULL, true, trip, cb, rd);
+
+	if ((r && r != -ENOENT) || !n->bridge)
+		return r == -ENOENT ? 0 : r;
+	r = vw_nft_request(n, NFPROTO_BRIDGE, msg, NULL, true, trip, cb, rd);
+	return r == -ENOENT ? 0 : r;
 }
 
 static int read_all(struct vw_nft *n, struct reading *rd, struct vw_nft_trip *trip)
 {
-	int r = vw_nft_request(n, NFT_MSG_GETCHAIN, NULL, true, trip, chain_cb, rd);
+	int r = read_list(n, NFT_MSG_GETCHAIN, rd, trip, chain_cb);
 
 	if (r)
 		return r;
 	vw_ruleset_sort(rd->rules);
 	r = read_rules(n, rd, trip);
 	if (!r)
-		r = vw_nft_request(n, NFT_MSG_GETSET, NULL, true, trip, set_cb, rd);
+		r = read_list(n, NFT_MSG_GETSET, rd, trip, set_cb);
 	for (size_t i = 0; !r && i < rd->rules->sets.n; i++) {
 		struct vw_set *s = &rd->rules->sets.v[i];
 
@@ -286,8 +308,7 @@ int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d)
 	}
 	if (foreign)
 		vw_diag_add(d, VW_WARNING, NULL, NULL,
-			    "table netdev " VW_TABLE
-			    " holds %zu chains or sets of others; left alone",
+			    "our tables " VW_TABLE " hold %zu chains or sets of others; left alone",
 			    foreign);
 	return 0;
 }
@@ -318,7 +339,8 @@ int vw_nft_dump_set(struct vw_nft *n, const char *set,
 		return -ENOENT;
 	for (int i = 0; i < REPLAYS_MAX; i++) {
 		struct vw_nft_trip trip = {0};
-		int r = vw_nft_request(n, NFT_MSG_GETSETELEM, set, true, &trip, reading_cb, &rd);
+		int r = vw_nft_request(n, NFPROTO_NETDEV, NFT_MSG_GETSETELEM, set, true, &trip,
+				       reading_cb, &rd);
 
 		if (!trip.interrupted || (r && r != -EINTR))
 			return r;
@@ -349,14 +371,16 @@ static int counter_cb(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
-int vw_nft_chain_counters(struct vw_nft *n, const char *chain, uint64_t (*ret)[2], size_t max)
+int vw_nft_chain_counters(struct vw_nft *n, uint8_t family, const char *chain, uint64_t (*ret)[2],
+			  size_t max)
 {
 	if (strlen(chain) >= VW_NAME_LEN)
 		return -ENOENT;
 	for (int i = 0; i < REPLAYS_MAX; i++) {
 		struct counters c = {ret, 0, max};
 		struct vw_nft_trip trip = {0};
-		int r = vw_nft_request(n, NFT_MSG_GETRULE, chain, true, &trip, counter_cb, &c);
+		int r = vw_nft_request(n, kernel_family(family), NFT_MSG_GETRULE, chain, true,
+				       &trip, counter_cb, &c);
 
 		if (r && r != -EINTR)
 			return r;

@@ -351,9 +351,9 @@ static int lock_namespace(struct vw_nft *n, struct vw_diag *d)
 }
 
 /* Makes or adopts the table with these flags: 0 or -errno. */
-static int take_table(struct vw_nft *n, uint32_t flags, struct vw_diag *d)
+static int take_table(struct vw_nft *n, uint8_t family, uint32_t flags, struct vw_diag *d)
 {
-	struct vw_op_ir op = {.type = VW_OP_ADD_TABLE};
+	struct vw_op_ir op = {.type = VW_OP_ADD_TABLE, .family = family};
 	struct vw_oplist ops = {{&op, 1, 1}};
 	int r = transaction(n, &ops, flags, true, d);
 
@@ -372,7 +372,7 @@ static int claim_unowned(struct vw_nft *n, bool exists, struct vw_diag *d)
 		n->table_flags = 0;
 		return 0;
 	}
-	r = take_table(n, 0, d);
+	r = take_table(n, NFPROTO_NETDEV, 0, d);
 	if (r == -EAFNOSUPPORT || r == -EOPNOTSUPP) {
 		vw_error(d, NULL,
 			 "the kernel has no nf_tables netdev family (CONFIG_NF_TABLES_NETDEV)");
@@ -438,15 +438,17 @@ static int claim(struct vw_nft *n, bool *ret_exists, struct vw_diag *d)
 {
 	_cleanup_(vw_diag_done) struct vw_diag why = {0};
 	struct vw_nft_table t = {0};
-	int r = vw_nft_request(n, NFT_MSG_GETTABLE, NULL, false, NULL, table_cb, &t);
+	int r = vw_nft_request(n, NFPROTO_NETDEV, NFT_MSG_GETTABLE, NULL, false, NULL, table_cb,
+			       &t);
 	bool exists = !r;
 
 	if (r && r != -ENOENT && r != -EAFNOSUPPORT)
 		return r;
 	*ret_exists = exists;
-	r = take_table(n, OWNED, &why);
+	r = take_table(n, NFPROTO_NETDEV, OWNED, &why);
 	/* EPERM to whom has CAP_NET_ADMIN: the table is another socket's. */
-	if (r == -EPERM && !vw_nft_request(n, NFT_MSG_GETTABLE, NULL, false, NULL, table_cb, &t) &&
+	if (r == -EPERM &&
+	    !vw_nft_request(n, NFPROTO_NETDEV, NFT_MSG_GETTABLE, NULL, false, NULL, table_cb, &t) &&
 	    t.owner)
 		return busy(d);
 	/* EINVAL or EOPNOTSUPP: flags that this kernel does not know, or a table made without them.
@@ -458,6 +460,40 @@ static int claim(struct vw_nft *n, bool *ret_exists, struct vw_diag *d)
 		return r;
 	}
 	return claim_unowned(n, exists, d);
+}
+
+/* The guard's table. A kernel without it has walls all the same. */
+static void claim_bridge(struct vw_nft *n, struct vw_diag *d)
+{
+	_cleanup_(vw_diag_done) struct vw_diag why = {0};
+	int r = take_table(n, NFPROTO_BRIDGE, n->table_flags, &why);
+
+	n->bridge = !r;
+	if (r)
+		vw_diag_add(d, VW_WARNING, NULL, NULL,
+			    "no guard against unknown containers while no agent runs: table "
+			    "bridge " VW_TABLE ": %s",
+			    strerror(-r));
+}
+
+/* Whether rules can name the bridge (CONFIG_NFT_BRIDGE_META). */
+static bool knows_bridges(struct vw_nft *n)
+{
+	static struct vw_expr name = {.type = VW_E_META, .base = NFT_META_BRI_IIFNAME};
+	static struct vw_nftrule rule = {.exprs = {&name, 1, 1}};
+	static struct vw_chain chain = {.name = "probe_bridge", .family = NFPROTO_BRIDGE};
+	static struct vw_op_ir ops[] = {{VW_OP_ADD_CHAIN, .chain = &chain},
+					{VW_OP_ADD_RULE, .chain = &chain, .rule = &rule}};
+	const struct vw_oplist list = {{ops, 2, 2}};
+
+	return !vw_nft_check(n, &list, NULL);
+}
+
+enum vw_nft_guard vw_nft_guard(struct vw_nft *n)
+{
+	if (!n->bridge)
+		return VW_NFT_GUARD_NONE;
+	return knows_bridges(n) ? VW_NFT_GUARD_BRIDGES : VW_NFT_GUARD_PORTS;
 }
 
 int vw_nft_claim(struct vw_nft *n, bool *ret_owned, struct vw_diag *d)
@@ -473,6 +509,7 @@ int vw_nft_claim(struct vw_nft *n, bool *ret_owned, struct vw_diag *d)
 			drop_table(n);
 		return r;
 	}
+	claim_bridge(n, d);
 	*ret_owned = n->table_flags & NFT_TABLE_F_OWNER;
 	return 0;
 }

@@ -16,6 +16,7 @@ struct vw_nft {
 	struct mnl_socket *own; /* changes; its port is the table's owner */
 	struct mnl_socket *read; /* readings, so that a dump never meets an acknowledgement */
 	uint32_t seq, table_flags;
+	bool bridge; /* there is a table of ours in the bridge family, too */
 	int lock_fd; /* of an agent that cannot own its table, -1 */
 	uint8_t *buf;
 };
@@ -32,7 +33,7 @@ int vw_nft_take_answers(const struct nlmsghdr *nlh, int left, uint32_t seq,
 			int (*cb)(const struct nlmsghdr *nlh, void *arg), void *arg);
 /* Sends one request on the reading socket and hands its answers to cb until it returns non-zero,
  * which is returned once the rest has been read away. trip is added to; it may be NULL. */
-int vw_nft_request(struct vw_nft *n, uint16_t msg, const char *name, bool dump,
+int vw_nft_request(struct vw_nft *n, uint8_t family, uint16_t msg, const char *name, bool dump,
 		   struct vw_nft_trip *trip, int (*cb)(const struct nlmsghdr *nlh, void *arg),
 		   void *arg);
 /* The ruleset's generation, which every commit in the namespace advances. */

@@ -4,6 +4,7 @@
 #include "io/nft_kernel.h"
 
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
 #include "codec/nft_encode.h"
@@ -44,7 +45,7 @@ int vw_nft_walk_new(const char *set, struct vw_nft_walk **ret)
 	w->nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (!w->nl || mnl_socket_bind(w->nl, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
-	nlh = vw_nft_encode_get(w->buf, NFT_MSG_GETSETELEM, set, true, 0);
+	nlh = vw_nft_encode_get(w->buf, NFPROTO_NETDEV, NFT_MSG_GETSETELEM, set, true, 0);
 	if (mnl_socket_sendto(w->nl, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
 	*ret = TAKE_PTR(w);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The packet path: two containers on one bridge, the same traffic and the same policy five ways, in
-# turns: without any, the usual way, walled, walled with counters, and walled among hundreds of others. Each way has a node
-# of its own. What is compared is the medians.
+# The packet path: two containers on one bridge, the same traffic and the same policy six ways, in
+# turns: without any, the usual way, walled, walled without the guard, walled with counters, and walled
+# among hundreds of others. Each way has a node of its own. What is compared is the medians.
 
 PORT=5201
 ROUNDS=${ROUNDS:-11}
@@ -93,10 +93,11 @@ measure()
 packets_setup()
 {
 	packet_policies "$LAB/pair"
-	mkdir -p "$LAB/counted"
+	mkdir -p "$LAB/counted" "$LAB/bare"
+	echo 'guard: {when_away: pass}' >"$LAB/bare/vethwall.yaml"
 	echo 'live_counters: true' >"$LAB/counted/vethwall.yaml"
-	pair none && pair usual && usual_way usual && wall_pair wall 0 && wall_pair counted 0 &&
-		wall_pair many $((WALLS - 2))
+	pair none && pair usual && usual_way usual && wall_pair wall 0 && wall_pair bare 0 &&
+		wall_pair counted 0 && wall_pair many $((WALLS - 2))
 }
 
 packets_run()
@@ -104,7 +105,7 @@ packets_run()
 	local i way mode
 	for ((i = 0; i < ROUNDS; i++)); do
 		for mode in udp connections tcp; do
-			for way in none usual wall counted many; do
+			for way in none usual wall bare counted many; do
 				measure $mode $way || return
 			done
 		done
@@ -115,11 +116,13 @@ packets_row()
 {
 	local what=$1 mode=$2 unit=$3 divisor=$4 form=$5 way
 	local -A m
-	for way in none usual wall counted many; do
+	for way in none usual wall bare counted many; do
 		m[$way]=$(median <"$LAB/$mode.$way")
 	done
 	row "$what, two walls" "$(scaled "$form" "${m[wall]}" "$divisor") $unit" \
 		"usual way $(scaled "$form" "${m[usual]}" "$divisor") ($(ratio "${m[wall]}" "${m[usual]}") x), no firewall $(scaled "$form" "${m[none]}" "$divisor") ($(ratio "${m[wall]}" "${m[none]}") x)"
+	row "$what, without the guard" "$(scaled "$form" "${m[bare]}" "$divisor") $unit" \
+		"two walls: $(ratio "${m[wall]}" "${m[bare]}") x of it"
 	row "$what, with live_counters" "$(scaled "$form" "${m[counted]}" "$divisor") $unit" \
 		"two walls: $(ratio "${m[counted]}" "${m[wall]}") x"
 	row "$what, among $WALLS walls" "$(scaled "$form" "${m[many]}" "$divisor") $unit" \
@@ -133,5 +136,5 @@ bench_packets()
 	packets_row "small UDP, 64 bytes" udp kpps 1000 %.1f
 	packets_row "new connections" connections k/s 1000 %.2f
 	packets_row "TCP stream" tcp Gbit/s 125000000 %.2f
-	agent_stop wall && agent_stop counted && agent_stop many
+	agent_stop wall && agent_stop bare && agent_stop counted && agent_stop many
 }

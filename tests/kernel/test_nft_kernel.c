@@ -315,11 +315,11 @@ static void test_readings(void **state)
 	assert_int_equal(seen.bytes, 3 * 32);
 	assert_true(seen.last.expires_ms > 0 && seen.last.expires_ms <= 3600004);
 
-	assert_int_equal(vw_nft_chain_counters(*state, "judge4", counters, 4), 2);
+	assert_int_equal(vw_nft_chain_counters(*state, 0, "judge4", counters, 4), 2);
 	assert_int_equal(counters[0][0], 0);
 	assert_int_equal(counters[1][0], 3);
 	assert_int_equal(counters[1][1], 3 * 32);
-	assert_int_equal(vw_nft_chain_counters(*state, "judge4", counters, 1), 2);
+	assert_int_equal(vw_nft_chain_counters(*state, 0, "judge4", counters, 1), 2);
 	assert_int_equal(vw_nft_dump_set(*state, "no_such", see, &seen), -ENOENT);
 	seen.stop_with = -ECANCELED;
 	assert_int_equal(vw_nft_dump_set(*state, "denied4", see, &seen), -ECANCELED);

@@ -104,7 +104,14 @@ int vw_nft_delete_keys(struct vw_nft *n, const char *set, const uint8_t *keys, s
 	return 0;
 }
 
-int vw_nft_chain_counters(struct vw_nft *n, const char *chain, uint64_t (*ret)[2], size_t max)
+enum vw_nft_guard vw_nft_guard(struct vw_nft *n)
+{
+	(void)n;
+	return VW_NFT_GUARD_NONE;
+}
+
+int vw_nft_chain_counters(struct vw_nft *n, uint8_t family, const char *chain, uint64_t (*ret)[2],
+			  size_t max)
 {
 	(void)n;
 	(void)chain;

@@ -39,7 +39,8 @@ static void all_keys(void **state)
 			   "log: {segment_size: 1GiB, segments: 3, flow_interval: 10s}\n"
 			   "pcap: {segment_size: 65536B, segments: 2, snaplen: 128}\n"
 			   "limits: {live_flows: 1000, denied_flows: 100}\n"
-			   "timeouts: {tcp: 6h, other: 90s, closing: 1500ms}\n";
+			   "timeouts: {tcp: 6h, other: 90s, closing: 1500ms}\n"
+			   "guard: {bridges: [docker0, 'br-*'], exempt: [op1], when_away: pass}\n";
 	struct vw_settings s;
 	struct vw_diag d = {0};
 
@@ -54,6 +55,10 @@ static void all_keys(void **state)
 	assert_int_equal(s.live_interval_ms, 2000);
 	assert_true(s.config.live_counters);
 	assert_false(s.hold_unknown);
+	assert_true(s.guard_pass);
+	assert_int_equal(s.guard_bridges.n, 2);
+	assert_string_equal(s.guard_bridges.v[1].s, "br-*");
+	assert_string_equal(s.guard_exempt.v[0].s, "op1");
 	assert_int_equal(s.dns.n, 2);
 	assert_int_equal(s.config.nflog_group, 7);
 	assert_int_equal(s.history, 7);
@@ -114,6 +119,9 @@ static void refused(void **state)
 		{"nflog_group: 65536", 14, "from 0 to 65535"},
 		{"limits: []", 9, "expected a mapping"},
 		{"run_dir: ''", 10, "empty"},
+		{"guard: {bridges: ['br-*x']}", 19, "its beginning and a *"},
+		{"guard: {exempt: [a-name-of-16-byte]}", 18, "the name of an interface"},
+		{"guard: {when_away: drop}", 20, "expected hold or pass"},
 	};
 	struct vw_settings s;
 
