@@ -296,8 +296,12 @@ static void hold(struct wall *w, bool sent)
 {
 	hook_chain(w, sent);
 	if (!sent || w->w->kind == VW_WALL_HOLD) {
-		if (sent)
+		if (sent) {
 			wall_long_arp(w);
+			wall_refuse_held(w);
+			wall_long_nd(w);
+			wall_refuse_held(w);
+		}
 		wall_ethertype(w, ETH_P_ARP);
 		wall_pass(w, "arp");
 		wall_nd_held(w);

@@ -196,11 +196,6 @@ void wall_nd_received(struct wall *w)
  * retries when its wall comes; it may not pose as a router. */
 void wall_nd_held(struct wall *w)
 {
-	if (w->sent) {
-		wall_ethertype(w, ETH_P_IPV6);
-		longer_than(w, 40 + ND_MAX);
-		wall_refuse_held(w);
-	}
 	for (uint8_t type = 133; type <= 136; type++) {
 		if (w->sent && type == 134)
 			continue;
@@ -215,12 +210,16 @@ void wall_nd_held(struct wall *w)
 	}
 }
 
-/* It would pass without a policy. */
+void wall_long_nd(struct wall *w)
+{
+	wall_ethertype(w, ETH_P_IPV6);
+	longer_than(w, 40 + ND_MAX);
+}
+
 void wall_long_arp(struct wall *w)
 {
 	wall_ethertype(w, ETH_P_ARP);
 	longer_than(w, ARP_MAX);
-	wall_counted_drop(w, "arp with data");
 }
 
 /* arp: only about itself; 0.0.0.0 is the probe of RFC 5227 */
@@ -232,6 +231,7 @@ void wall_arp_chain(struct wall *w)
 	snprintf(name, sizeof(name), "arp_%u", w->w->ifindex);
 	nftb_chain(&w->b, name);
 	wall_long_arp(w);
+	wall_counted_drop(w, "arp with data");
 	if (w->w->has_mac) {
 		/* the frame's own source as well: a bridge learns from it who is where */
 		nftb_payload(&w->b, LL, 6, 6, 0);
