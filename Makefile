@@ -19,6 +19,7 @@ DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat 
 	python3-scapy python3-prometheus-client rsyslog systemd openssl \
 	python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
 	tshark clang libclang-rt-14-dev binutils shellcheck mandoc codespell iputils-ping git
+DEPS_BENCH := ulogd2 ulogd2-json
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
 	-Wundef -Wvla -Wno-missing-field-initializers $(if $(CI),-Werror)
@@ -130,8 +131,8 @@ check-security: deps deps-test ## the attempts to break it in their long forms, 
 	+@$(MAKE) --no-print-directory -j$(JOBS) test-bins
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/security/summary
 
-bench: deps deps-test ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
-	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(BENCH_BINS)
+bench: deps deps-test deps-bench ## what it costs, beside the same without it (docs/performance.md); B="PART..." for some
+	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(FLOOD) $(BENCH_BINS)
 	@BUILD=$(BUILD) tests/bench/bench.sh $(B)
 
 demo: deps deps-demo ## a real Docker Engine in a namespace, four services, the agent, and what passes
@@ -178,6 +179,8 @@ deps-demo:
 	@contrib/deps.sh $(DEPS_DEMO)
 deps-test: ## Debian packages that the tests need
 	@contrib/deps.sh $(DEPS_TEST)
+deps-bench:
+	@contrib/deps.sh $(DEPS_BENCH)
 
 clean: ## remove build/
 	rm -rf build
@@ -187,6 +190,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check check-security test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo \
+.PHONY: all check check-security test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo deps-bench \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o

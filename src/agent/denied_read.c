@@ -16,6 +16,7 @@
 #define FINAL_READINGS 20 /* until one has seen all */
 #define QUIET_READINGS 2 /* and nothing new; who floods on is not waited for */
 #define MISSES_MAX 3 /* a dump may skip an element while others come and go */
+#define EXPIRY_MS 1000 /* the kernel's clock of elements may differ from ours by its ticks */
 #define REST_FACTOR 9 /* reading one wall may take a tenth of the time */
 
 static int64_t now_us(void)
@@ -105,7 +106,29 @@ static bool is_gone(struct vw_counted *c, void *arg)
 	return c->missed >= MISSES_MAX && !c->pending_packets && g->now_ms > c->gone_ms;
 }
 
+/* An entry whose element's time was over before a chain that counted nothing since was read. */
+static bool is_over(struct vw_counted *c, void *arg)
+{
+	const struct forgetting *g = arg;
+
+	return !c->pending_packets && g->now_ms - EXPIRY_MS > c->gone_ms;
+}
+
 /* ---- one family ---- */
+
+/* A chain counts a packet before its element does. So where both directions are where they were,
+ * and accounted for to the last packet, no element can have gained. */
+static bool nothing_new(const struct denied_reading *r)
+{
+	for (int dir = 0; dir < 2; dir++) {
+		const struct denied_owed *o = &r->w->owed[r->f][dir];
+
+		if (!r->counted || !o->known || o->chain[0] != r->chain[dir][0] ||
+		    o->told[0] + o->gained[0] + (int64_t)o->over[0] != (int64_t)o->chain[0])
+			return false;
+	}
+	return !r->w->restored;
+}
 
 static int family_begin(struct denied_reading *r, struct vw_denied *v, struct denied_wall *w, int f)
 {
@@ -116,7 +139,8 @@ static int family_begin(struct denied_reading *r, struct vw_denied *v, struct de
 	vw_wall_set_name(w->ifindex, 'd', f == DENIED_V6 ? 6 : 4, set);
 	/* The chain first: what comes in between is in the elements, and not overflow. */
 	r->counted = denied_chains(v, w, f, r->chain);
-	return vw_nft_walk_new(set, &r->walk);
+	r->quiet = nothing_new(r);
+	return r->quiet ? 0 : vw_nft_walk_new(set, &r->walk);
 }
 
 /* 1: there is more; 0: that was all. */
@@ -125,7 +149,7 @@ static int family_step(struct denied_reading *r)
 	r->now_us = now_us();
 	r->now_ms = r->now_us / 1000;
 	r->wall_us = vw_wall_ns() / 1000;
-	return vw_nft_walk_step(r->walk, on_elem, r);
+	return r->quiet ? 0 : vw_nft_walk_step(r->walk, on_elem, r);
 }
 
 /* A dump goes on where it was by counting elements, and the kernel's hash table may have been
@@ -155,7 +179,7 @@ static int family_end(struct denied_reading *r, int err)
 	if (r->twice)
 		return 1;
 	if (w->t[r->f].n > r->elements)
-		v->entries -= vw_counted_sweep(&w->t[r->f], is_gone,
+		v->entries -= vw_counted_sweep(&w->t[r->f], r->quiet ? is_over : is_gone,
 					       &(struct forgetting){w->generation, r->now_ms});
 	return 0;
 }

@@ -60,6 +60,7 @@ struct denied_reading {
 	int f; /* DENIED_V4 or DENIED_V6 */
 	struct vw_nft_walk *walk;
 	bool counted; /* chain is known */
+	bool quiet; /* and says that no element has gained: they are not read */
 	uint64_t chain[2][2]; /* by direction, before the elements were read */
 	int64_t now_ms, now_us, wall_us;
 	uint64_t gained[2]; /* packets, by direction */

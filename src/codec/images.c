@@ -61,9 +61,11 @@ static void read_lines(struct reading *c, const char *text, size_t len)
 	for (c->pos.line = 1; ok && text < end; c->pos.line++) {
 		const char *nl = memchr(text, '\n', (size_t)(end - text));
 		size_t n = (size_t)((nl ? nl : end) - text);
-		_cleanup_free_ char *line = strndup(text, n);
+		_cleanup_free_ char *line = malloc(n + 1);
 
 		c->pos.col = 1;
+		if (line)
+			*(char *)mempcpy(line, text, n) = '\0';
 		if (!line)
 			c->r = -ENOMEM;
 		else if (strlen(line) != n)

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What vethwall costs, beside the same work without it or done the usual way, in one run; docs/performance.md
-# says what the figures mean. `bench.sh [PART...]`: packets policy starts load diff apply flows evidence docker. Each part has namespaces of
+# says what the figures mean. `bench.sh [PART...]`: packets policy starts load diff apply flows evidence floods docker. Each part has namespaces of
 # its own and a process of its own, which removes them on every way out.
 
 cd "$(dirname "$0")/../.." || exit 2
-PARTS=(packets policy starts load diff apply flows evidence docker)
+PARTS=(packets policy starts load diff apply flows evidence floods docker)
 export CPU=${CPU:-$(($(nproc) - 1))}
 
 part()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* DNS messages from nowhere: clang -fsanitize=fuzzer,address,undefined, or replayed by
- * tests/security/test_fuzz.sh. Whatever comes, a result keeps its promises. */
+ * tests/fuzz/test_corpus.sh. Whatever comes, a result keeps its promises. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Filter expressions from nowhere, asked of a few records: clang
- * -fsanitize=fuzzer,address,undefined, or replayed by tests/security/test_fuzz.sh. "not (X)" is
+ * -fsanitize=fuzzer,address,undefined, or replayed by tests/fuzz/test_corpus.sh. "not (X)" is
  * the other answer, and a record that fits has in its line what the filter says it must have. */
 #include <stdio.h>
 #include <stdlib.h>

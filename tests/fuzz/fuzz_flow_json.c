@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Lines of a log from nowhere: clang -fsanitize=fuzzer,address,undefined, or replayed by
- * tests/security/test_fuzz.sh. What is taken for a record comes back as the same record, and can
+ * tests/fuzz/test_corpus.sh. What is taken for a record comes back as the same record, and can
  * be shown. */
 #include <stdlib.h>
 #include <string.h>
