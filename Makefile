@@ -18,7 +18,8 @@ DEPS_DEMO := docker.io iptables busybox-static iproute2 curl procps jq
 DEPS_TEST := $(DEPS_DEMO) libcmocka-dev bats perl nftables tcpdump iperf3 socat python3 python3-yaml \
 	python3-scapy python3-prometheus-client rsyslog systemd openssl \
 	python3-selenium chromium chromium-driver graphviz clang-format clang-tidy cppcheck \
-	tshark clang libclang-rt-14-dev binutils shellcheck mandoc codespell iputils-ping git
+	tshark clang libclang-rt-14-dev binutils shellcheck mandoc codespell iputils-ping git \
+	firewalld ufw dbus
 DEPS_BENCH := ulogd2 ulogd2-json
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
@@ -58,7 +59,8 @@ NETPROBE := $(BUILD)/tests/lib/netprobe
 FLOOD := $(BUILD)/tests/lib/flood
 TRAFFIC := $(BUILD)/tests/bench/traffic
 FLOWLOG := $(BUILD)/tests/bench/flowlog
-BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(BUILD)/tests/bench/watch $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
+WATCH := $(BUILD)/tests/bench/watch
+BENCH_BINS := $(TRAFFIC) $(FLOWLOG) $(WATCH) $(BUILD)/tests/bench/load $(BUILD)/tests/bench/compile
 JUDGE := $(BUILD)/tests/conformance/judge
 PROVE := BUILD=$(BUILD) prove --failures --comments --directives --timer --exec tests/run-one
 
@@ -114,7 +116,7 @@ check: deps deps-test ## build and run all tests and checks, under the sanitizer
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(REPLAYS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(REPLAYS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG) $(WATCH)
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))

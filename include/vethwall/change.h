@@ -26,6 +26,20 @@ int vw_change_between(const struct vw_compiled *old, const struct vw_compiled *n
 		      struct vw_change *ret);
 /* From a dump of the table, which is taken apart (and stays the caller's to release). */
 int vw_change_adopt(struct vw_ruleset *dump, const struct vw_compiled *now, struct vw_change *ret);
+/* Part of the table: the walls of these links, or what all walls share together with what is
+ * nobody's, or all of it. */
+struct vw_scope {
+	bool all, shared;
+	VW_VEC(unsigned) walls; /* ifindexes, sorted */
+};
+/* Whether the chain or set of that name is in it. */
+bool vw_scope_has(const struct vw_scope *s, const struct vw_compiled *now, const char *name);
+/* From a dump of that part alone. */
+int vw_change_restore(struct vw_ruleset *dump, const struct vw_compiled *now,
+		      const struct vw_scope *s, struct vw_change *ret);
+/* The wall that a chain or set of that name belongs to, 0: none. */
+unsigned vw_wall_of_name(const struct vw_compiled *now, const char *name);
+
 /* The next new walls: moves up to VW_CHANGE_NEW_MAX out of *absent. */
 int vw_change_more(const struct vw_compiled *now, struct vw_change *absent, struct vw_change *ret);
 

@@ -13,10 +13,20 @@ struct vw_nft;
 int vw_nft_open(struct vw_nft **ret, struct vw_diag *d);
 void vw_nft_free(struct vw_nft **n);
 
+/* The table is left open to others, as on kernels without owned tables; before the claim. One that
+ * is owned already stays so. */
+void vw_nft_never_own(struct vw_nft *n);
+/* The netlink port that changes come from; notifications carry it. */
+uint32_t vw_nft_portid(const struct vw_nft *n);
+
 /* Makes or adopts `table netdev vethwall` and `table bridge vethwall` with flags owner,persist; on
  * kernels that lack them, without (then ret_owned is false). -EBUSY: another agent owns it.
  * -EOPNOTSUPP with words: what the kernel lacks and which version has it. */
 int vw_nft_claim(struct vw_nft *n, bool *ret_owned, struct vw_diag *d);
+
+/* After the claim: makes the tables again where somebody deleted them, and ends what was done to
+ * their flags. 0 or -errno with words in d. */
+int vw_nft_retake(struct vw_nft *n, struct vw_diag *d);
 
 /* What a guard in the bridge family can be made of; asked once, after the claim. */
 enum vw_nft_guard {
@@ -36,6 +46,9 @@ int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *
  * has id 0), specs of sets, elements of static sets. Replayed until the generation is the same
  * before and after. No table: an empty ruleset. */
 int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d);
+/* The same of those chains and sets whose names wanted() wants; NULL: all. */
+int vw_nft_dump_some(struct vw_nft *n, bool (*wanted)(const char *name, void *arg), void *arg,
+		     struct vw_ruleset *ret, struct vw_diag *d);
 
 /* Calls cb for each element of a set of table netdev; cb's non-zero return ends it and is returned;
  * cb must not use n. -ENOENT: no such set. While packets fill the set, an element may come twice,

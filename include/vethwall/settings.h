@@ -31,6 +31,8 @@ struct vw_settings {
 	char *runtime; /* "docker[:SOCKET]" or "static:FILE" */
 	char *policies, *run_dir, *state_dir, *log_dir;
 	char *log_group; /* may read the log and ask the agent; NULL: root only */
+	bool own_table; /* nobody else can change it; default true */
+	unsigned verify_interval_ms; /* the table is read and compared this often */
 	bool sandbox; /* give up privileges after the start; default true */
 	bool hold_unknown; /* hold unknown veths on managed bridges; default true */
 	struct vw_ifnames guard_bridges; /* managed, beside those of workloads; patterns. Not

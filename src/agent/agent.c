@@ -63,6 +63,8 @@ static int open_table(struct vw_agent *a, struct vw_diag *d)
 
 	if (!r)
 		r = vw_nft_open(&a->nft, d);
+	if (!r && !a->s->own_table)
+		vw_nft_never_own(a->nft);
 	if (!r)
 		r = vw_nft_claim(a->nft, &a->owned, d);
 	if (!r)
@@ -225,6 +227,8 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = open_table(a, d);
 	if (!r)
+		r = vw_heal_open(a, d);
+	if (!r)
 		r = vw_rejudge_init(&a->rejudge, a->loop, a->nft, &a->enforced.now);
 	if (!r)
 		r = open_links(a, d);
@@ -266,6 +270,7 @@ static void stop(struct vw_agent *a)
 	vw_live_watch_free(&a->live);
 	vw_agent_seen_done(a);
 	vw_rejudge_done(&a->rejudge);
+	vw_heal_done(a);
 	vw_links_free(&a->links);
 	vw_nft_free(&a->nft);
 	vw_timer_free(&a->watchdog);
@@ -306,7 +311,9 @@ int vw_agent_run(const struct vw_settings *s)
 		if (s->audit)
 			vw_warn("AUDIT: nothing is refused by policy; what would be passes and is "
 				"recorded");
-		if (!a.owned)
+		if (!a.owned && !s->own_table)
+			vw_warn("own_table: false: others can change the rules");
+		else if (!a.owned)
 			vw_warn("this kernel has no owned tables (5.12, and 6.9 to keep them): "
 				"others "
 				"can change the rules");

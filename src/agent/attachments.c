@@ -78,6 +78,15 @@ static enum vw_attach query(struct vw_agent *a, const struct vw_link *l, struct 
 	return vw_attach(&a->world, &q, at);
 }
 
+/* What stands there goes by the veth's name and bridge as they were. */
+static void tell_changes(struct vw_agent *a, const struct vw_link *l)
+{
+	const struct vw_wall *w = vw_agent_wall(a, l->ifindex);
+
+	if (w && w->kind == VW_WALL_POLICY && strcmp(w->dev, l->name) != 0)
+		vw_heal_link(a, "veth %s renamed to %s", w->dev, l->name);
+}
+
 static bool attach_link(struct vw_agent *a, const struct vw_link *l)
 {
 	struct vw_attached at = {};
@@ -363,6 +372,7 @@ void vw_agent_on_link(enum vw_link_event ev, const struct vw_link *l, void *agen
 	switch (ev) {
 	case VW_LINK_NEW:
 	case VW_LINK_CHANGED:
+		tell_changes(a, l);
 		news = attach_link(a, l);
 		news |= hold_changes(a, l);
 		break;

@@ -50,6 +50,8 @@ static void print_status(const struct vw_agent *a, const json_t *j, FILE *f)
 	      a->policies_state.failed);
 	gauge(f, "vethwall_runtime_connected", "1: the container runtime answers.",
 	      a->runtime_state.ok);
+	counter(f, "vethwall_tamperings", "Changes of our table by others, undone.",
+		(double)a->heal.tamperings);
 	counter(f, "vethwall_flows_cut", "Live flows ended because their permission ended.",
 		(double)a->rejudge.cut);
 }

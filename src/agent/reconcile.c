@@ -100,7 +100,9 @@ static int difference(struct vw_agent *a, const struct vw_compiled *now, struct 
 	*ret_unknown = false;
 	if (a->enforced.trusted)
 		return vw_change_between(&a->enforced.now, now, ret);
-	r = vw_nft_dump(a->nft, &dump, d);
+	r = vw_nft_retake(a->nft, d);
+	if (!r)
+		r = vw_nft_dump(a->nft, &dump, d);
 	if (r < 0)
 		return r;
 	*ret_unknown = dump.chains.n > 0;
@@ -290,6 +292,8 @@ int vw_agent_commit(struct vw_agent *a, struct vw_planned *p, struct vw_diag *d)
 	int r;
 
 	before_commit(a, &p->now);
+	if (!a->enforced.trusted)
+		vw_heal_adopted(a, p);
 	r = send_ops(a, &p->ops, d);
 	oplist_done(&p->ops);
 	if (!r) {
@@ -297,6 +301,7 @@ int vw_agent_commit(struct vw_agent *a, struct vw_planned *p, struct vw_diag *d)
 		vw_change_done(&p->change);
 		vw_rejudge_run(&a->rejudge);
 		r = commit_absent(a, &ops, d);
+		vw_heal_committed(a);
 		if (vw_naming_build(&a->naming, &a->world, &a->enforced.now) < 0)
 			vw_err("names for denied flows: out of memory");
 	}
@@ -372,6 +377,90 @@ int vw_agent_reconcile(struct vw_agent *a)
 	free(a->enforced.error);
 	a->enforced.error = NULL;
 	announce(a);
+	return 0;
+}
+
+struct pick {
+	const struct vw_scope *scope;
+	const struct vw_compiled *now;
+};
+
+static bool picked(const char *name, void *arg)
+{
+	const struct pick *p = arg;
+
+	return vw_scope_has(p->scope, p->now, name);
+}
+
+/* Sets of refused packets that are made again count from zero. */
+static void denied_anew(struct vw_agent *a, const struct vw_oplist *ops)
+{
+	struct enforced *e = &a->enforced;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->reported.n; i++) {
+		struct reported was = e->reported.v[i];
+		bool anew = false;
+
+		vw_vec_foreach (op, &ops->list)
+			anew |= op->type == VW_OP_ADD_SET && op->set->name[0] == 'd' &&
+				vw_wall_of_name(&e->now, op->set->name) == was.ifindex;
+		if (anew)
+			vw_denied_wall_gone(a->denied, was.ifindex);
+		else
+			e->reported.v[kept++] = was;
+	}
+	e->reported.n = kept;
+}
+
+static int restore(struct vw_agent *a, const struct vw_scope *s, size_t *ret_ops, struct vw_diag *d)
+{
+	_cleanup_(vw_ruleset_done) struct vw_ruleset dump = {};
+	_cleanup_(vw_change_done) struct vw_change c = {};
+	_cleanup_(oplist_done) struct vw_oplist ops = {};
+	struct pick pick = {s, &a->enforced.now};
+	size_t n = 0;
+	int r = s->all ? vw_nft_retake(a->nft, d) : 0;
+
+	if (!r)
+		r = vw_nft_dump_some(a->nft, picked, &pick, &dump, d);
+	if (!r)
+		r = vw_change_restore(&dump, &a->enforced.now, s, &c);
+	if (!r)
+		r = vw_plan(&c.have, &c.want, &ops);
+	if (r < 0)
+		return r;
+	n = ops.list.n;
+	denied_anew(a, &ops);
+	r = send_ops(a, &ops, d);
+	if (!r && s->all)
+		a->enforced.absent.guarded = c.guarded;
+	if (!r && c.absent.n) {
+		vw_vec_done(&a->enforced.absent.absent);
+		a->enforced.absent.absent = c.absent;
+		memset(&c.absent, 0, sizeof(c.absent));
+		r = commit_absent(a, &n, d);
+	}
+	*ret_ops = n;
+	return r;
+}
+
+int vw_agent_restore(struct vw_agent *a, const struct vw_scope *s, size_t *ret_ops)
+{
+	_cleanup_(vw_diag_done) struct vw_diag d = {};
+	int r = restore(a, s, ret_ops, &d);
+
+	if (r < 0) {
+		a->enforced.trusted = false;
+		trouble(a, "repair", r, &d);
+		retry(a);
+		return r;
+	}
+	if (*ret_ops) {
+		report_walls(a);
+		if (*ret_ops >= TRIM_OPS)
+			malloc_trim(0);
+	}
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "vethwall/change.h"
 #include "agent/applied.h"
 #include "agent/control.h"
+#include "agent/heal.h"
 #include "agent/images.h"
 #include "agent/names.h"
 #include "agent/live.h"
@@ -119,6 +120,7 @@ struct vw_agent {
 	struct enforced enforced;
 	struct vw_naming naming;
 	struct vw_rejudge rejudge;
+	struct vw_heal heal;
 	struct learn learn;
 	struct vw_names names;
 	struct vw_live_watch *live;
@@ -153,6 +155,10 @@ bool vw_agent_enforced(const struct vw_agent *a, const struct vw_iface *i);
 /* The acknowledged wall on this link, or NULL. */
 const struct vw_wall *vw_agent_wall(const struct vw_agent *a, unsigned ifindex);
 void vw_enforced_done(struct enforced *e);
+
+/* Makes a part of the table what was last enforced, whatever it is now. *ret_ops: operations that
+ * it took. -errno: a full reconciliation is under way. */
+int vw_agent_restore(struct vw_agent *a, const struct vw_scope *s, size_t *ret_ops);
 
 /* attachments.c */
 void vw_agent_on_link(enum vw_link_event ev, const struct vw_link *l, void *agent);
@@ -212,6 +218,18 @@ json_t *vw_agent_learn_json(const struct vw_agent *a);
 int vw_learnt_save(const struct vw_world *world, const char *run_dir);
 /* -ESTALE: of another boot or network namespace. */
 int vw_learnt_load(struct vw_world *world, const char *run_dir);
+
+/* heal.c */
+int vw_heal_open(struct vw_agent *a, struct vw_diag *d);
+void vw_heal_done(struct vw_agent *a);
+/* Before a commit on what an agent before this one left, or on what went wrong: tells what others
+ * did to it. */
+void vw_heal_adopted(struct vw_agent *a, const struct vw_planned *p);
+/* After a commit: the next agent shall know what was left. */
+void vw_heal_committed(struct vw_agent *a);
+/* Somebody did something to an attached veth. */
+void vw_heal_link(struct vw_agent *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+json_t *vw_heal_json(const struct vw_agent *a);
 
 /* privileges.c */
 /* Capabilities of this process: -EPERM with words on which one is missing and what needs it. */

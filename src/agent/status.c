@@ -224,7 +224,8 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 				  a->enforced.failures);
 	return json_pack(
 		"{s:b, s:b, s:b, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:{s:I, s:I, s:I, s:I, "
-		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:o}",
+		"s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:o, "
+		"s:o}",
 		"ok", 1, "healthy", healthy(a, &c, &stats), "ready", a->enforced.ready, "version",
 		vw_version, "pid", (int)getpid(), "since", time_json(a->since_ns), "owned_table",
 		a->owned, "default", a->s->config.default_deny ? "deny" : "allow", "runtime",
@@ -236,5 +237,6 @@ json_t *vw_agent_status(void *agent, const json_t *request, const struct vw_cont
 		"flows_cut", (json_int_t)a->rejudge.cut, "image_lists", vw_agent_images_json(a),
 		"applied", vw_agent_applied_json(a), "audit", a->policies.audit, "live",
 		live_json(a), "outputs", vw_outputs_json(&a->outputs), "sandbox",
-		vw_agent_fence_json(a), "guard", vw_agent_guard_json(a));
+		vw_agent_fence_json(a), "guard", vw_agent_guard_json(a), "tampering",
+		vw_heal_json(a));
 }

@@ -83,6 +83,21 @@ static void print_applied(const json_t *j)
 	}
 }
 
+/* What others did to the table, and that it was undone. */
+static void print_tampering(const json_t *j)
+{
+	const json_t *last = json_object_get(j, "last"), *ms = json_object_get(last, "repaired_ms");
+
+	if (!json_is_object(last))
+		return;
+	printf("          TAMPERED with %lld times%s, last %.19sZ: ", num(j, "count"),
+	       yes(j, "fight") ? ", ANOTHER PROGRAM FIGHTS FOR IT" : "", str(last, "time"));
+	put(str(last, "what"));
+	if (json_is_real(ms))
+		printf("; repaired in %.1f ms", json_real_value(ms));
+	putchar('\n');
+}
+
 static void print_head(const json_t *j)
 {
 	const json_t *runtime = json_object_get(j, "runtime");
@@ -100,6 +115,7 @@ static void print_head(const json_t *j)
 	printf("table     netdev vethwall, %s\n", yes(j, "owned_table")
 							  ? "owned: nobody else can change it"
 							  : "NOT owned: others can change it");
+	print_tampering(json_object_get(j, "tampering"));
 	printf("runtime   %s: %s%s%s\n", str(runtime, "name"),
 	       yes(runtime, "connected") ? "connected" : "NOT CONNECTED, what is enforced stays",
 	       *str(runtime, "text") ? "; " : "", str(runtime, "text"));

@@ -84,6 +84,9 @@ static const struct key top_keys[] = {
 	{"sandbox", AT(KEY_BOOL, sandbox)},
 	{"mode", AT(KEY_MODE, audit)},
 	{"hold_unknown", AT(KEY_BOOL, hold_unknown)},
+	{"own_table", AT(KEY_BOOL, own_table)},
+	{"verify_interval",
+	 AT(KEY_TIME, verify_interval_ms, 1000, 86400000, "a time from 1s to 24h")},
 	{"dns", AT(KEY_DNS, dns)},
 	{"dns_names", AT(KEY_BOOL, config.dns_names)},
 	{"image_lists", AT(KEY_IMAGES, image_lists)},
@@ -135,7 +138,7 @@ static const struct group {
 	{"limits", limit_keys, VW_ARRAY_SIZE(limit_keys)},
 	{"timeouts", timeout_keys, VW_ARRAY_SIZE(timeout_keys)},
 };
-#define KEYS_MAX 24 /* keys and groups on one level */
+#define KEYS_MAX 32 /* keys and groups on one level */
 _Static_assert(VW_ARRAY_SIZE(top_keys) + VW_ARRAY_SIZE(groups) - 1 <= KEYS_MAX,
 	       "room for all keys");
 
@@ -555,6 +558,8 @@ int vw_settings_default(struct vw_settings *ret)
 	*ret = (struct vw_settings){
 		.sandbox = true,
 		.hold_unknown = true,
+		.own_table = true,
+		.verify_interval_ms = 600000,
 		.log_segment_bytes = 64u << 20,
 		.log_segments = 8,
 		.log_segment_age_ms = 7 * 86400000ull,

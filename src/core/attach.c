@@ -214,16 +214,17 @@ enum vw_attach vw_attach_name(struct vw_world *world, const struct vw_link *link
 			      struct vw_attached *ret)
 {
 	struct found f = {};
+	size_t held = 0, holder;
 
 	for (size_t w = 0; w < world->workloads.n; w++)
-		for (size_t i = 0; i < world->workloads.v[w].ifaces.n; i++) {
-			struct vw_iface *it = iface_at(world, w, i);
-
-			if (!strcmp(it->veth, link->name))
+		for (size_t i = 0; i < world->workloads.v[w].ifaces.n; i++)
+			if (!strcmp(iface_at(world, w, i)->veth, link->name))
 				found_add(&f, w, i);
-			else if (it->ifindex == link->ifindex)
-				it->ifindex = 0;
-		}
+	holder = holder_of(world, link->ifindex, &held);
+	if (holder != NOWHERE && !f.n) /* renamed */
+		found_add(&f, holder, held);
+	else if (holder != NOWHERE && strcmp(iface_at(world, holder, held)->veth, link->name) != 0)
+		iface_at(world, holder, held)->ifindex = 0;
 	return decide(world, link, &f, ret);
 }
 

@@ -62,7 +62,7 @@ enum vw_attach vw_attach(struct vw_world *world, const struct vw_attach_query *q
 			 struct vw_attached *ret);
 
 /* By name, for runtimes that name the veth: VW_ATTACH_NEW, _SAME, _NONE or _AMBIGUOUS. An interface
- * that had this ifindex under another name (rename) loses it. */
+ * that had this ifindex under another name (rename) keeps it, unless one is called by the new. */
 enum vw_attach vw_attach_name(struct vw_world *world, const struct vw_link *link,
 			      struct vw_attached *ret);
 

@@ -279,6 +279,39 @@ static int adopt_wall(struct vw_ruleset *dump, const struct vw_compiled *now,
 	return r < 0 ? r : ruleset_append(&ret->want, &want);
 }
 
+unsigned vw_wall_of_name(const struct vw_compiled *now, const char *name)
+{
+	const char *number = strrchr(name, '_');
+	unsigned ifindex;
+	char *end;
+
+	/* po_, pi_: a class's hash may look like a number. */
+	if (!number || !strncmp(name, "po_", 3) || !strncmp(name, "pi_", 3))
+		return 0;
+	ifindex = (unsigned)strtoul(number + 1, &end, 10);
+	return end > number + 1 && !*end && vw_compiled_wall(now, ifindex) ? ifindex : 0;
+}
+
+static int unsigned_cmp(const void *x, const void *y)
+{
+	const unsigned *a = x, *b = y;
+
+	return (*a > *b) - (*a < *b);
+}
+
+static bool has_wall(const struct vw_scope *s, unsigned ifindex)
+{
+	return s->all || (s->walls.n && bsearch(&ifindex, s->walls.v, s->walls.n,
+						sizeof(*s->walls.v), unsigned_cmp));
+}
+
+bool vw_scope_has(const struct vw_scope *s, const struct vw_compiled *now, const char *name)
+{
+	unsigned ifindex = vw_wall_of_name(now, name);
+
+	return ifindex ? has_wall(s, ifindex) : s->all || s->shared;
+}
+
 /* One that stands goes on; its chains tell. */
 static int adopt_guard(struct vw_ruleset *dump, const struct vw_compiled *now,
 		       struct vw_change *ret)
@@ -299,22 +332,36 @@ static int adopt_guard(struct vw_ruleset *dump, const struct vw_compiled *now,
 
 int vw_change_adopt(struct vw_ruleset *dump, const struct vw_compiled *now, struct vw_change *ret)
 {
-	_cleanup_(vw_change_done) struct vw_change c = {};
-	size_t n_new = 0;
-	int r;
+	const struct vw_scope all = {.all = true};
 
-	r = vw_render_shared(now, &c.want);
+	return vw_change_restore(dump, now, &all, ret);
+}
+
+static int render_common(const struct vw_compiled *now, struct vw_ruleset *ret)
+{
+	int r = vw_render_shared(now, ret);
+
 	vw_vec_foreach (k, &now->classes) {
 		if (!r)
-			r = vw_render_class(now, k, &c.want);
+			r = vw_render_class(now, k, ret);
 	}
+	return r;
+}
+
+int vw_change_restore(struct vw_ruleset *dump, const struct vw_compiled *now,
+		      const struct vw_scope *s, struct vw_change *ret)
+{
+	_cleanup_(vw_change_done) struct vw_change c = {};
+	size_t n_new = 0;
+	int r = s->all || s->shared ? render_common(now, &c.want) : 0;
+
 	if (!r)
 		r = take_like(dump, &c.want, &c.have);
 	vw_vec_foreach (w, &now->walls) {
-		if (!r)
+		if (!r && has_wall(s, w->ifindex))
 			r = adopt_wall(dump, now, w, &n_new, &c);
 	}
-	if (!r)
+	if (!r && (s->all || s->shared))
 		r = adopt_guard(dump, now, &c);
 	if (!r)
 		r = take_like(dump, dump, &c.have); /* what nobody wanted goes */

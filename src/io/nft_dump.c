@@ -78,11 +78,18 @@ int vw_nft_generation(struct vw_nft *n, uint32_t *ret)
 
 struct reading {
 	struct vw_ruleset *rules;
+	bool (*wanted)(const char *name, void *arg); /* NULL: all are */
+	void *arg;
 	struct vw_chain *chain; /* of the latest rule: they come chain by chain */
 	struct vw_nft_edges edges;
 	struct vw_set *set;
 	size_t foreign; /* objects in our table whose names are not ours */
 };
+
+static bool is_wanted(const struct reading *rd, const char *name)
+{
+	return !rd->wanted || rd->wanted(name, rd->arg);
+}
 
 static int chain_cb(const struct nlmsghdr *nlh, void *arg)
 {
@@ -93,7 +100,9 @@ static int chain_cb(const struct nlmsghdr *nlh, void *arg)
 	rd->foreign += r == -ENAMETOOLONG;
 	if (r == -ENOENT || r == -ENAMETOOLONG)
 		return 0;
-	return r ? r : vw_vec_push(&rd->rules->chains, c, CHAINS_MAX);
+	if (r || !is_wanted(rd, c.name))
+		return r;
+	return vw_vec_push(&rd->rules->chains, c, CHAINS_MAX);
 }
 
 static struct vw_chain *chain_of(struct reading *rd, const char *name)
@@ -132,7 +141,9 @@ static int set_cb(const struct nlmsghdr *nlh, void *arg)
 	rd->foreign += r == -ENAMETOOLONG;
 	if (r == -ENOENT || r == -ENAMETOOLONG)
 		return 0;
-	return r ? r : vw_vec_push(&rd->rules->sets, s, SETS_MAX);
+	if (r || !is_wanted(rd, s.name))
+		return r;
+	return vw_vec_push(&rd->rules->sets, s, SETS_MAX);
 }
 
 static int static_elem_cb(const struct vw_nft_elem_raw *raw, void *arg)
@@ -269,10 +280,11 @@ static int read_all(struct vw_nft *n, struct reading *rd, struct vw_nft_trip *tr
 }
 
 /* -EINTR: somebody committed meanwhile, what was read is of no one generation. */
-static int read_once(struct vw_nft *n, struct vw_ruleset *ret, size_t *ret_foreign)
+static int read_once(struct vw_nft *n, bool (*wanted)(const char *name, void *arg), void *arg,
+		     struct vw_ruleset *ret, size_t *ret_foreign)
 {
 	_cleanup_(vw_ruleset_done) struct vw_ruleset rules = {0};
-	struct reading rd = {.rules = &rules};
+	struct reading rd = {.rules = &rules, .wanted = wanted, .arg = arg};
 	uint32_t before, after;
 	struct vw_nft_trip trip = {0};
 	int r = vw_nft_generation(n, &before), again;
@@ -296,11 +308,17 @@ static int read_once(struct vw_nft *n, struct vw_ruleset *ret, size_t *ret_forei
 
 int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d)
 {
+	return vw_nft_dump_some(n, NULL, NULL, ret, d);
+}
+
+int vw_nft_dump_some(struct vw_nft *n, bool (*wanted)(const char *name, void *arg), void *arg,
+		     struct vw_ruleset *ret, struct vw_diag *d)
+{
 	size_t foreign = 0;
 	int r = -EINTR;
 
 	for (int i = 0; i < REPLAYS_MAX && r == -EINTR; i++)
-		r = read_once(n, ret, &foreign);
+		r = read_once(n, wanted, arg, ret, &foreign);
 	if (r) {
 		vw_error(d, NULL, "cannot read table netdev " VW_TABLE ": %s",
 			 r == -EINTR ? "others keep changing nf_tables" : strerror(-r));

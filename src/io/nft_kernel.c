@@ -434,6 +434,23 @@ static void drop_table(struct vw_nft *n)
 	transaction(n, &ops, 0, true, NULL);
 }
 
+void vw_nft_never_own(struct vw_nft *n)
+{
+	n->never_own = true;
+}
+
+uint32_t vw_nft_portid(const struct vw_nft *n)
+{
+	return mnl_socket_get_portid(n->own);
+}
+
+int vw_nft_retake(struct vw_nft *n, struct vw_diag *d)
+{
+	int r = take_table(n, NFPROTO_NETDEV, n->table_flags, d);
+
+	return r || !n->bridge ? r : take_table(n, NFPROTO_BRIDGE, n->table_flags, d);
+}
+
 static int claim(struct vw_nft *n, bool *ret_exists, struct vw_diag *d)
 {
 	_cleanup_(vw_diag_done) struct vw_diag why = {0};
@@ -445,6 +462,8 @@ static int claim(struct vw_nft *n, bool *ret_exists, struct vw_diag *d)
 	if (r && r != -ENOENT && r != -EAFNOSUPPORT)
 		return r;
 	*ret_exists = exists;
+	if (n->never_own && !(t.flags & NFT_TABLE_F_OWNER))
+		return claim_unowned(n, exists, d);
 	r = take_table(n, NFPROTO_NETDEV, OWNED, &why);
 	/* EPERM to whom has CAP_NET_ADMIN: the table is another socket's. */
 	if (r == -EPERM &&

@@ -16,6 +16,7 @@ struct vw_nft {
 	struct mnl_socket *own; /* changes; its port is the table's owner */
 	struct mnl_socket *read; /* readings, so that a dump never meets an acknowledgement */
 	uint32_t seq, table_flags;
+	bool never_own;
 	bool bridge; /* there is a table of ours in the bridge family, too */
 	int lock_fd; /* of an agent that cannot own its table, -1 */
 	uint8_t *buf;

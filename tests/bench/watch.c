@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* When links appear and when chains come into force, in this network namespace, as the kernel tells
  * everyone: RTNLGRP_LINK and NFNLGRP_NFTABLES (sent after the transaction is in force). One line
- * each: "link IFINDEX NAME NS" the first time, "chain NAME NS"; NS is CLOCK_MONOTONIC. */
+ * each: "link IFINDEX NAME NS" the first time, "chain NAME NS", "generation PROCESS NS" for each
+ * transaction; NS is CLOCK_MONOTONIC. */
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
@@ -55,6 +56,10 @@ static int on_chain(const struct nlmsghdr *nlh, void *arg)
 	const struct nlattr *a;
 
 	(void)arg;
+	if (nlh->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN))
+		mnl_attr_for_each (a, nlh, sizeof(struct nfgenmsg))
+			if (mnl_attr_get_type(a) == NFTA_GEN_PROC_NAME)
+				printf("generation %s %lld\n", mnl_attr_get_str(a), now);
 	if (nlh->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN))
 		return MNL_CB_OK;
 	mnl_attr_for_each (a, nlh, sizeof(struct nfgenmsg))

@@ -17,8 +17,8 @@ declare -A below=(
 declare -A room_of
 for h in addr cleanup diag log vec version; do room_of[$h]=base; done
 for h in guard output_settings world policy ruleset compile verdict plan change connectivity review graph flow link settings limits lint explain seen suggest; do room_of[$h]=core; done
-for h in codec openmetrics dns note pcapng packet_text explain_json connectivity_json sources applied world_json plan_file seen_json; do room_of[$h]=codec; done
-for h in loop links nft denied runtime capture store chain image_watch history output metrics_port sandbox; do room_of[$h]=io; done
+for h in codec openmetrics dns note pcapng packet_text explain_json connectivity_json sources applied world_json plan_file seen_json nft_event; do room_of[$h]=codec; done
+for h in loop links nft denied runtime capture store chain image_watch history output metrics_port sandbox nft_monitor; do room_of[$h]=io; done
 
 # Libraries by their header, and who may not include them. log.h: library rooms return errors.
 declare -A refused=(

@@ -320,10 +320,16 @@ static void names_attach_in_the_static_runtime(void **state)
 	assert_int_equal(vw_attach_name(&s->world, &l, NULL), VW_ATTACH_NEW);
 	assert_int_equal(iface(s, a, 0)->ifindex, 6);
 	strcpy(l.name, "renamed");
-	assert_int_equal(vw_attach_name(&s->world, &l, NULL), VW_ATTACH_NONE);
-	assert_int_equal(iface(s, a, 0)->ifindex, 0);
+	assert_int_equal(vw_attach_name(&s->world, &l, NULL), VW_ATTACH_NEW);
+	assert_int_equal(iface(s, a, 0)->ifindex, 6);
+	assert_string_equal(iface(s, a, 0)->veth, "renamed");
 	strcpy(iface(s, b, 0)->veth, "vetha");
 	strcpy(l.name, "vetha");
+	assert_int_equal(vw_attach_name(&s->world, &l, NULL), VW_ATTACH_NEW);
+	assert_int_equal(iface(s, a, 0)->ifindex, 0);
+	assert_int_equal(iface(s, b, 0)->ifindex, 6);
+	strcpy(iface(s, a, 0)->veth, "vetha");
+	iface(s, b, 0)->ifindex = 0;
 	assert_int_equal(vw_attach_name(&s->world, &l, NULL), VW_ATTACH_AMBIGUOUS);
 	assert_int_equal(iface(s, a, 0)->ifindex, 0);
 }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/eventfd.h>
+
 #include "agent/state.h"
 #include "compiled.h"
 #include "vethwall/cleanup.h"
@@ -16,6 +18,11 @@ static struct {
 	int fail; /* this many commits are refused */
 	size_t commits, dumps, ops;
 	size_t base_added, base_deleted;
+	size_t retaken;
+	const struct vw_nft_event *events; /* what others did, as often as rounds says */
+	size_t n_events, rounds;
+	int monitor; /* what the first reading ends with */
+	int monitor_fd;
 	char order[64]; /* w: wall reported, g: wall gone, c: commit, F: flush */
 } k;
 
@@ -73,6 +80,74 @@ int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *
 	return -ENOSYS;
 }
 
+void vw_nft_never_own(struct vw_nft *n)
+{
+	(void)n;
+}
+
+uint32_t vw_nft_portid(const struct vw_nft *n)
+{
+	(void)n;
+	return 1;
+}
+
+int vw_nft_retake(struct vw_nft *n, struct vw_diag *d)
+{
+	(void)n;
+	(void)d;
+	k.retaken++;
+	return 0;
+}
+
+int vw_nft_dump_some(struct vw_nft *n, bool (*wanted)(const char *name, void *arg), void *arg,
+		     struct vw_ruleset *ret, struct vw_diag *d)
+{
+	(void)n;
+	(void)wanted;
+	(void)arg;
+	(void)ret;
+	(void)d;
+	k.dumps++;
+	return 0;
+}
+
+int vw_nft_monitor_open(uint32_t own, struct vw_nft_monitor **ret, struct vw_diag *d)
+{
+	(void)own;
+	(void)ret;
+	(void)d;
+	k.monitor_fd = eventfd(1, EFD_CLOEXEC);
+	return 0;
+}
+
+void vw_nft_monitor_free(struct vw_nft_monitor **m)
+{
+	(void)m;
+}
+
+int vw_nft_monitor_fd(const struct vw_nft_monitor *m)
+{
+	(void)m;
+	return k.monitor_fd;
+}
+
+int vw_nft_monitor_process(struct vw_nft_monitor *m,
+			   void (*cb)(const struct vw_nft_event *e, void *arg), void *arg)
+{
+	int r = k.monitor;
+	eventfd_t v;
+
+	(void)m;
+	k.monitor = 0;
+	if (k.rounds && --k.rounds) {
+		for (size_t i = 0; i < k.n_events; i++)
+			cb(&k.events[i], arg);
+		return r;
+	}
+	(void)eventfd_read(k.monitor_fd, &v);
+	return r;
+}
+
 int vw_nft_dump(struct vw_nft *n, struct vw_ruleset *ret, struct vw_diag *d)
 {
 	(void)n;
@@ -114,6 +189,7 @@ int vw_nft_chain_counters(struct vw_nft *n, uint8_t family, const char *chain, u
 			  size_t max)
 {
 	(void)n;
+	(void)family;
 	(void)chain;
 	(void)ret;
 	(void)max;
@@ -177,6 +253,7 @@ static int setup(void **state)
 	vw_log_init(VW_LOG_ERR);
 	assert_int_equal(vw_settings_default(&settings), 0);
 	settings.hold_unknown = false;
+	settings.config.dns_names = false; /* nothing listens here */
 	a->s = &settings;
 	a->runtime_state.synced = a->runtime_state.ok = true;
 	assert_int_equal(vw_loop_new(&a->loop), 0);
@@ -485,6 +562,165 @@ static void test_apply_checked(void **state)
 	assert_int_equal(vw_history_count(a->applied.history), 1);
 }
 
+static void stop_loop(void *loop)
+{
+	vw_loop_stop(loop);
+}
+
+static int setup_heal(void **state)
+{
+	static char run[] = "/tmp/reconcile.XXXXXX";
+	struct vw_diag d = {};
+	struct vw_agent *a;
+
+	assert_int_equal(setup(state), 0);
+	a = *state;
+	strcpy(run + sizeof(run) - 7, "XXXXXX");
+	assert_non_null(mkdtemp(run));
+	free(settings.run_dir);
+	settings.run_dir = strdup(run);
+	assert_int_equal(vw_heal_open(a, &d), 0);
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_int_equal(k.base_added, 6);
+	assert_int_equal(k.retaken, 1);
+	return 0;
+}
+
+static int teardown_heal(void **state)
+{
+	struct vw_agent *a = *state;
+	char path[64];
+
+	vw_heal_done(a);
+	close(k.monitor_fd);
+	snprintf(path, sizeof(path), "%s/enforced", settings.run_dir);
+	unlink(path);
+	assert_int_equal(rmdir(settings.run_dir), 0);
+	return teardown(state);
+}
+
+/* Others do this so many times; then what is told last. */
+static void others(struct vw_agent *a, const struct vw_nft_event *v, size_t n, size_t rounds,
+		   int64_t ms, const char *what)
+{
+	_cleanup_(vw_timer_free) struct vw_timer *t = NULL;
+	json_t *j;
+
+	k.events = v;
+	k.n_events = n;
+	k.rounds = rounds + 1;
+	assert_int_equal(eventfd_write(k.monitor_fd, 1), 0);
+	assert_int_equal(vw_timer_new(a->loop, stop_loop, a->loop, &t), 0);
+	vw_timer_arm(t, ms);
+	assert_int_equal(vw_loop_run(a->loop), 0);
+	j = vw_heal_json(a);
+	assert_non_null(j);
+	assert_string_equal(a->heal.last, what);
+	json_decref(j);
+}
+
+/* What the kernel is read for, and made again, is what was named. */
+static void test_heal(void **state)
+{
+	struct vw_agent *a = *state;
+	struct vw_nft_event v[] = {{VW_NFT_RULE_SET, 7}, {VW_NFT_GENERATION, 7, "", 42, "nft"}};
+	char what[64];
+
+	snprintf(v[0].name, sizeof(v[0].name), "eg_%u", a->enforced.now.walls.v[1].ifindex);
+	snprintf(what, sizeof(what), "rule added to chain %s by nft (pid 42)", v[0].name);
+	others(a, v, 2, 1, 50, what);
+	assert_int_equal(k.base_added, 6 + 2);
+	assert_int_equal(k.retaken, 1);
+	assert_true(a->heal.last_ms >= 0);
+	/* The kernel's own, and what is said of no transaction of theirs. */
+	v[0].portid = v[1].portid = 0;
+	others(a, v, 2, 1, 50, what);
+	assert_int_equal(k.base_added, 6 + 2);
+	assert_int_equal(a->heal.tamperings, 1);
+	/* Nobody says who. */
+	v[0].portid = 7;
+	snprintf(what, sizeof(what), "rule added to chain %s by netlink port 7", v[0].name);
+	others(a, v, 1, 1, 50, what);
+	assert_int_equal(k.base_added, 6 + 4);
+}
+
+static void test_heal_all(void **state)
+{
+	struct vw_agent *a = *state;
+	const struct vw_nft_event v[] = {{VW_NFT_RULE_GONE, 7, "x"},
+					 {VW_NFT_TABLE_GONE, 7},
+					 {VW_NFT_GENERATION, 7, "", 42, "nft"}};
+
+	others(a, v, 3, 1, 50, "table deleted and 1 more changes by nft (pid 42)");
+	assert_int_equal(k.base_added, 6 + 6);
+	assert_int_equal(k.retaken, 2);
+	/* Lost notifications: it may have been anything. */
+	k.monitor = -ENOBUFS;
+	others(a, v, 0, 1, 50, "notifications were lost");
+	assert_int_equal(k.base_added, 6 + 12);
+	assert_int_equal(a->heal.lost, 1);
+	/* Much: it is repaired before it is read to the end. */
+	k.monitor = 1;
+	others(a, v, 1, 1, 50, "rule deleted from chain x by netlink port 7");
+	assert_int_equal(k.base_added, 6 + 18);
+	assert_int_equal(a->heal.tamperings, 3);
+}
+
+static void test_heal_refused(void **state)
+{
+	struct vw_agent *a = *state;
+	const struct vw_nft_event v[] = {{VW_NFT_TABLE_GONE, 7},
+					 {VW_NFT_GENERATION, 7, "", 42, "nft"}};
+
+	k.fail = 1;
+	others(a, v, 2, 1, 20, "table deleted by nft (pid 42)");
+	assert_true(a->heal.last_ms < 0);
+	assert_false(healthy(a));
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_true(healthy(a));
+	assert_int_equal(k.base_added, 6 + 6);
+}
+
+static void test_heal_fight(void **state)
+{
+	struct vw_agent *a = *state;
+	const struct vw_nft_event v[] = {{VW_NFT_CHAIN_SET, 7, "x"},
+					 {VW_NFT_GENERATION, 7, "", 42, "nft"}};
+
+	others(a, v, 2, 250, 2000, "chain x added or changed and 50 more changes by nft (pid 42)");
+	assert_int_equal(a->heal.tamperings, 200);
+	assert_true(a->heal.fight);
+}
+
+static void test_verify(void **state)
+{
+	struct vw_agent *a = *state;
+
+	vw_timer_arm(a->heal.verify, 0);
+	others(a, NULL, 0, 1, 50, "found by verification");
+	assert_int_equal(k.base_added, 6 + 6);
+	assert_int_equal(a->heal.tamperings, 1);
+}
+
+/* The next agent finds nothing where this one left three walls. */
+static void test_heal_away(void **state)
+{
+	struct vw_agent *a = *state;
+	_cleanup_free_ char *was = NULL;
+
+	vw_heal_done(a);
+	vw_enforced_done(&a->enforced);
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	was = strdup(a->heal.last);
+	assert_non_null(strstr(was, "the table was changed while no agent ran"));
+	/* Of another set of policies nobody knows what was left. */
+	a->heal.last[0] = 0;
+	vw_enforced_done(&a->enforced);
+	c_policy(&a->policies, 1, "{service: s2}", "tcp/80");
+	assert_int_equal(vw_agent_reconcile(a), 0);
+	assert_string_equal(a->heal.last, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +732,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renamed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unenforceable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_heal, setup_heal, teardown_heal),
+		cmocka_unit_test_setup_teardown(test_heal_all, setup_heal, teardown_heal),
+		cmocka_unit_test_setup_teardown(test_heal_refused, setup_heal, teardown_heal),
+		cmocka_unit_test_setup_teardown(test_heal_fight, setup_heal, teardown_heal),
+		cmocka_unit_test_setup_teardown(test_heal_away, setup_heal, teardown_heal),
+		cmocka_unit_test_setup_teardown(test_verify, setup_heal, teardown_heal),
 		cmocka_unit_test_setup_teardown(test_apply, setup_applied, teardown_applied),
 		cmocka_unit_test_setup_teardown(test_apply_refused, setup_applied,
 						teardown_applied),
