@@ -259,6 +259,7 @@ static int setup(void **state)
 	vw_log_init(VW_LOG_ERR);
 	assert_int_equal(vw_settings_default(&settings), 0);
 	settings.hold_unknown = false;
+	settings.config.dns_names = false; /* no capture of its own */
 	settings.config.dns_names = false; /* nothing listens here */
 	a->s = &settings;
 	a->runtime_state.synced = a->runtime_state.ok = true;
