@@ -51,12 +51,16 @@ TEST_SOURCES := $(wildcard tests/*/*.c)
 TEST_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 TEST_SCRIPTS := $(wildcard tests/*/test_*.sh tests/*/test_*.bats tests/*/test_*.py)
 LINT_SCRIPTS := $(filter tests/lint/%,$(TEST_SCRIPTS))
+SOAK_MINUTES ?= 30
+soak: KILLS ?= 100
 # tests/fuzz/fuzz_X.c: BUILD/tests/fuzz/fuzz_X replays a corpus, `make fuzz` links it with a fuzzer.
 FUZZ_SECONDS ?= 20
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS := $(FUZZERS:%=$(BUILD)/tests/fuzz/%)
 NETPROBE := $(BUILD)/tests/lib/netprobe
 FLOOD := $(BUILD)/tests/lib/flood
+FAULTS := $(BUILD)/tests/lib/faults.so
+KERNELCHECK := $(BUILD)/tests/security/kernelcheck
 TRAFFIC := $(BUILD)/tests/bench/traffic
 FLOWLOG := $(BUILD)/tests/bench/flowlog
 WATCH := $(BUILD)/tests/bench/watch
@@ -94,7 +98,7 @@ $(BUILD)/%.o: %.c
 $(BUILD)/src/cli/assets.o: $(wildcard src/cli/*.css src/cli/*.js)
 
 # What C tests share.
-$(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c tests/lib/flood.c,$(wildcard tests/lib/*.c)))
+$(BUILD)/tests/lib.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/lib/netprobe.c tests/lib/flood.c tests/lib/faults.c,$(wildcard tests/lib/*.c)))
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 # tests/unit/test_X.c -> BUILD/tests/unit/test_X
@@ -111,12 +115,17 @@ $(NETPROBE) $(FLOOD) $(TRAFFIC): $(BUILD)/%: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -std=gnu17 -D_GNU_SOURCE $(CFLAGS) $(WARN) -static -o $@ $<
 
+# Preloaded into whatever is built: without sanitizers.
+$(FAULTS): $(BUILD)/%.so: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g $(WARN) -fno-builtin -fPIC -shared -o $@ $< -ldl
+
 check: deps deps-test ## build and run all tests and checks, under the sanitizers
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD) $(BUILD)/vethwall
 	+@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined test-bins
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN=address,undefined test
 
-test-bins: $(BUILD)/vethwall $(TEST_BINS) $(REPLAYS) $(NETPROBE) $(FLOOD) $(JUDGE) $(FLOWLOG) $(WATCH)
+test-bins: $(BUILD)/vethwall $(TEST_BINS) $(REPLAYS) $(NETPROBE) $(FLOOD) $(FAULTS) $(KERNELCHECK) $(JUDGE) $(FLOWLOG) $(WATCH)
 
 test: test-bins ## run all tests on what BUILD and SAN say; T="FILE..." for some of them
 	@$(PROVE) $(or $(T),$(LINT_SCRIPTS) $(TEST_BINS) $(filter-out $(LINT_SCRIPTS),$(TEST_SCRIPTS)))
@@ -128,6 +137,10 @@ fuzz: deps deps-test ## look for inputs that break a decoder, FUZZ_SECONDS (20) 
 	@BUILD=$(BUILD)/fuzz tests/fuzz/fuzz.sh $(FUZZ_SECONDS) $(F)
 
 fuzz-bins: $(FUZZERS:%=$(BUILD)/tests/fuzz/%.run)
+
+soak: deps deps-test ## SOAK_MINUTES (30) of churn, then KILLS (100) kills: tests/security/test_churn.sh in full
+	+@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/vethwall $(NETPROBE) $(KERNELCHECK)
+	@SOAK_SECONDS=$$(($(SOAK_MINUTES) * 60)) KILLS=$(KILLS) $(PROVE) tests/security/test_churn.sh
 
 check-security: deps deps-test ## the attempts to break it in their long forms, and their numbers
 	+@$(MAKE) --no-print-directory -j$(JOBS) test-bins
@@ -192,6 +205,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all check check-security test-bins test fuzz fuzz-bins bench demo lint tidy analyze format format-check install uninstall deps deps-demo deps-bench \
+.PHONY: all check check-security test-bins test fuzz fuzz-bins soak bench demo lint tidy analyze format format-check install uninstall deps deps-demo deps-bench \
 	deps-test clean help
 .PRECIOUS: $(BUILD)/%.o

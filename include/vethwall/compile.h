@@ -32,6 +32,7 @@ enum vw_reason {
 	VW_REASON_PROTOCOL = 6, /* neither IP nor ARP, or malformed */
 	VW_REASON_HELD = 7, /* the veth is not yet known to belong to a container */
 	VW_REASON_RA = 8, /* router advertisement, redirect or forged neighbour discovery */
+	VW_REASON_ADDRESS = 9, /* it reached the container, but is for another's address */
 	VW_REASON_FIRST_RULE = 256,
 };
 /* "default", "node-default", "spoofed", ... for the reasons; NULL for others. */

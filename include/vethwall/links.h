@@ -25,7 +25,8 @@ void vw_links_free(struct vw_links **l);
 int vw_links_fd(const struct vw_links *l);
 /* Reads what is there without blocking and calls back; the callback may ask vw_links_* anything.
  * After lost messages each difference is reported as usual, then VW_LINK_RESYNC. l is NULL with
- * VW_LINK_ADDRS and VW_LINK_RESYNC, and lives until the callback returns with VW_LINK_GONE. */
+ * VW_LINK_ADDRS and VW_LINK_RESYNC, and lives until the callback returns with VW_LINK_GONE. -errno:
+ * what is shown may be old; call again, it will read everything anew. */
 int vw_links_process(struct vw_links *l);
 
 const struct vw_link *vw_links_get(const struct vw_links *l, unsigned ifindex);

@@ -29,6 +29,9 @@ struct vw_runtime_sink {
 struct vw_runtime;
 struct vw_runtime_ops {
 	const char *name;
+	/* The sink could not take in what it was told: soon, all of it anew. From within a callback
+	 * too. */
+	void (*again)(struct vw_runtime *r);
 	void (*free)(struct vw_runtime *r);
 };
 struct vw_runtime {

@@ -79,8 +79,10 @@ static void on_links(int fd, uint32_t events, void *arg)
 
 	(void)fd;
 	(void)events;
-	if (r < 0)
+	if (r < 0) {
 		vw_err("links: %s", strerror(-r));
+		vw_agent_again(a);
+	}
 }
 
 static int open_links(struct vw_agent *a, struct vw_diag *d)
@@ -225,6 +227,8 @@ static int start(struct vw_agent *a, struct vw_diag *d)
 	if (!r)
 		r = vw_timer_new(a->loop, vw_agent_reconcile_timer, a, &a->reconcile_timer);
 	if (!r)
+		r = vw_timer_new(a->loop, vw_agent_again_timer, a, &a->again_timer);
+	if (!r)
 		r = open_table(a, d);
 	if (!r)
 		r = vw_heal_open(a, d);
@@ -275,11 +279,13 @@ static void stop(struct vw_agent *a)
 	vw_nft_free(&a->nft);
 	vw_timer_free(&a->watchdog);
 	vw_timer_free(&a->reconcile_timer);
+	vw_timer_free(&a->again_timer);
 	vw_loop_free(&a->loop);
 	vw_naming_done(&a->naming);
 	vw_enforced_done(&a->enforced);
 	vw_agent_sink_done(a);
 	vw_vec_done(&a->held);
+	vw_vec_done(&a->refused);
 	vw_vec_done(&a->elsewhere);
 	vw_vec_done(&a->bridges);
 	vw_world_done(&a->world);

@@ -40,7 +40,10 @@ static int pids_for(struct vw_agent *a, int nsid, struct vw_attach_pid **ret, si
 		if (k->nsid < 0 || k->nsid == nsid) {
 			int fresh;
 
-			k->nsid = vw_links_nsid_of_pid(a->links, k->pid, &fresh) < 0 ? -1 : fresh;
+			k->nsid = vw_agent_asked(a,
+						 vw_links_nsid_of_pid(a->links, k->pid, &fresh)) < 0
+					  ? -1
+					  : fresh;
 		}
 		v[n++] = (struct vw_attach_pid){.id = k->id, .nsid = k->nsid};
 	}
@@ -71,8 +74,8 @@ static enum vw_attach query(struct vw_agent *a, const struct vw_link *l, struct 
 
 	if (l->nsid < 0)
 		return VW_ATTACH_NONE;
-	q.n_inner = vw_links_peer(a->links, l, &inner) == 0;
-	if (pids_for(a, l->nsid, &pids, &q.n_pids) < 0)
+	q.n_inner = vw_agent_asked(a, vw_links_peer(a->links, l, &inner)) == 0;
+	if (vw_agent_asked(a, pids_for(a, l->nsid, &pids, &q.n_pids)) < 0)
 		return VW_ATTACH_NONE;
 	q.pids = pids;
 	return vw_attach(&a->world, &q, at);
@@ -135,7 +138,7 @@ bool vw_agent_attach(struct vw_agent *a, const char *id)
 		return attach_named(a, id);
 	if (!w || !k)
 		return false;
-	if (k->pid > 0 && vw_links_nsid_of_pid(a->links, k->pid, &k->nsid) < 0)
+	if (k->pid > 0 && vw_agent_asked(a, vw_links_nsid_of_pid(a->links, k->pid, &k->nsid)) < 0)
 		k->nsid = -1;
 	if (complete(w) && k->pid <= 0)
 		return false;
@@ -298,17 +301,22 @@ static void unclaimed_done(struct unclaimed *u)
 	vw_vec_done(&u->elsewhere);
 }
 
-static int unclaimed_add(const struct vw_agent *a, const struct vw_link *l, struct unclaimed *u)
+/* One whose wall the kernel refuses is held as well, or left to the guard. */
+static int unclaimed_add(const struct vw_agent *a, const struct vw_link *l, bool taken,
+			 struct unclaimed *u)
 {
 	const struct held *old = held_find(a, l->ifindex);
 	struct held h = {.wall.ifindex = l->ifindex, .since_ns = old ? old->since_ns : vw_now_ns()};
 	struct vw_veth e = {.ifindex = l->ifindex};
+	bool unknown = !taken && a->s->hold_unknown;
 
 	memcpy(h.wall.dev, l->name, sizeof(h.wall.dev));
 	memcpy(e.dev, l->name, sizeof(e.dev));
-	if (managed(a, l))
+	if (vw_refused_is(a, l->ifindex, VW_REFUSED_LEFT_OUT))
+		return 0;
+	if (vw_refused_is(a, l->ifindex, VW_REFUSED_HELD) || (unknown && managed(a, l)))
 		return vw_vec_push(&u->held, h, VW_HELD_MAX);
-	return is_elsewhere(a, l) ? vw_vec_push(&u->elsewhere, e, VW_HELD_MAX) : 0;
+	return unknown && is_elsewhere(a, l) ? vw_vec_push(&u->elsewhere, e, VW_HELD_MAX) : 0;
 }
 
 int vw_agent_holds(struct vw_agent *a)
@@ -318,15 +326,15 @@ int vw_agent_holds(struct vw_agent *a)
 	size_t n_taken;
 	int r;
 
-	if (!a->s->hold_unknown)
+	vw_refused_review(a, false);
+	if (!a->s->hold_unknown && !a->refused.n && !a->held.n)
 		return 0;
 	r = attached_list(a, &taken, &n_taken);
 	if (!r)
 		r = bridges_list(a, taken, n_taken);
 	for (const struct vw_link *l = r < 0 ? NULL : vw_links_next(a->links, NULL); l && !r;
 	     l = vw_links_next(a->links, l))
-		if (!in_list(taken, n_taken, l->ifindex))
-			r = unclaimed_add(a, l, &now);
+		r = unclaimed_add(a, l, in_list(taken, n_taken, l->ifindex), &now);
 	if (r < 0)
 		return r;
 	if (now.held.n)
@@ -380,7 +388,7 @@ void vw_agent_on_link(enum vw_link_event ev, const struct vw_link *l, void *agen
 		news = link_gone(a, l->ifindex);
 		break;
 	case VW_LINK_ADDRS:
-		if (vw_agent_host_addrs(a, &news) < 0)
+		if (vw_agent_asked(a, vw_agent_host_addrs(a, &news)) < 0)
 			vw_err("addresses of the node: out of memory");
 		break;
 	case VW_LINK_RESYNC:

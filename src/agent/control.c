@@ -14,6 +14,8 @@
 #include "agent/control.h"
 #include "vethwall/cleanup.h"
 
+#define REST_MS 200
+
 struct client {
 	struct vw_control *c;
 	int fd; /* -1: free place */
@@ -28,6 +30,7 @@ struct client {
 struct vw_control {
 	struct vw_loop *loop;
 	int fd;
+	struct vw_timer *rest; /* while there is no descriptor for a client */
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	gid_t group;
 	const struct vw_control_cmd *cmds;
@@ -345,8 +348,14 @@ static void on_listen(int listener, uint32_t events, void *arg)
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		/* The client waits and would wake us again at once. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			vw_loop_unwatch(c->loop, listener);
+			vw_timer_arm(c->rest, REST_MS);
+		}
 		return;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0) {
 		close(fd);
 		return;
@@ -363,6 +372,14 @@ static void on_listen(int listener, uint32_t events, void *arg)
 		return;
 	}
 	refuse(fd, "too many clients");
+}
+
+static void on_rested(void *arg)
+{
+	struct vw_control *c = arg;
+
+	if (vw_loop_watch(c->loop, c->fd, EPOLLIN, on_listen, c) < 0)
+		vw_timer_arm(c->rest, REST_MS);
 }
 
 /* Bound under a mode that lets nobody in, then opened to the group. */
@@ -419,7 +436,9 @@ int vw_control_open(struct vw_loop *loop, const char *run_dir, gid_t group,
 		vw_error(d, NULL, "%s: %s", c->path, strerror(-c->fd));
 		return c->fd;
 	}
-	r = vw_loop_watch(loop, c->fd, EPOLLIN, on_listen, c);
+	r = vw_timer_new(loop, on_rested, c, &c->rest);
+	if (!r)
+		r = vw_loop_watch(loop, c->fd, EPOLLIN, on_listen, c);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(c);
@@ -441,6 +460,7 @@ void vw_control_free(struct vw_control **pc)
 		close(c->fd);
 		unlink(c->path);
 	}
+	vw_timer_free(&c->rest);
 	free(c);
 	*pc = NULL;
 }

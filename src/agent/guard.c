@@ -99,13 +99,17 @@ static json_t *names_json(const struct vw_ifnames *names)
 	return list;
 }
 
+#define HELD_COUNTERS 3 /* of a chain, at most (core/guard.c) */
+
 /* Frames that it refused, from and to veths without a wall. */
 static uint64_t refused(const struct vw_agent *a, const char *chain)
 {
-	uint64_t counter[1][2] = {};
+	uint64_t counters[HELD_COUNTERS][2] = {}, packets = 0;
+	int n = vw_nft_chain_counters(a->nft, NFPROTO_BRIDGE, chain, counters, HELD_COUNTERS);
 
-	return vw_nft_chain_counters(a->nft, NFPROTO_BRIDGE, chain, counter, 1) == 1 ? counter[0][0]
-										     : 0;
+	for (int i = 0; i < n && i < HELD_COUNTERS; i++)
+		packets += counters[i][0];
+	return packets;
 }
 
 json_t *vw_agent_guard_json(const struct vw_agent *a)

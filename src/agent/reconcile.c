@@ -84,8 +84,11 @@ static int compile(struct vw_agent *a, const struct vw_policyset *set, struct vw
 
 	for (size_t i = 0; i < a->held.n && !r; i++)
 		held[i] = a->held.v[i].wall;
-	if (!r)
-		r = vw_compile(set, &a->world, held, a->held.n, &a->s->config, ret, d);
+	if (r < 0)
+		return r;
+	vw_refused_hide(a);
+	r = vw_compile(set, &a->world, held, a->held.n, &a->s->config, ret, d);
+	vw_refused_show(a);
 	return r ? r : vw_agent_guard_fill(a, &ret->guard);
 }
 
@@ -295,6 +298,8 @@ int vw_agent_commit(struct vw_agent *a, struct vw_planned *p, struct vw_diag *d)
 	if (!a->enforced.trusted)
 		vw_heal_adopted(a, p);
 	r = send_ops(a, &p->ops, d);
+	if (r < 0)
+		vw_refused_note(a, p, d);
 	oplist_done(&p->ops);
 	if (!r) {
 		settle(a, &p->now, &p->change, p->unknown);
@@ -376,6 +381,7 @@ int vw_agent_reconcile(struct vw_agent *a)
 	a->enforced.failures = 0;
 	free(a->enforced.error);
 	a->enforced.error = NULL;
+	vw_refused_review(a, true);
 	announce(a);
 	return 0;
 }

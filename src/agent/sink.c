@@ -59,6 +59,13 @@ static void forget(struct vw_agent *a, const char *id)
 		known_remove(a, k);
 }
 
+/* Something that the runtime told could not be taken in: it is to tell again. */
+static void lost(struct vw_agent *a)
+{
+	a->runtime_again = true;
+	vw_agent_again(a);
+}
+
 /* What cannot be walled is said once, and again when the reason changes. */
 static void tell_unenforceable(const struct vw_workload *old, const struct vw_workload *now)
 {
@@ -86,8 +93,12 @@ static void sink_put(void *arg, struct vw_workload *w, int pid)
 		r = vw_world_put(&a->world, w, &changed);
 	if (r < 0) {
 		/* Not known means held or walled as before, never open. */
-		vw_err("workload %s cannot be taken in: %s", id ? id : "?", strerror(-r));
+		vw_err("workload %s cannot be taken in: %s", w->id, strerror(-r));
+		k = vw_agent_known(a, w->id);
+		if (k)
+			k->seen = true;
 		vw_workload_done(w);
+		lost(a);
 		return;
 	}
 	k->seen = true;
@@ -115,7 +126,7 @@ static void sink_namespaces(void *arg, const struct vw_namespace *v, size_t n)
 	vw_vec_foreach (ns, &a->world.namespaces) {
 		vw_labels_done(&ns->labels);
 		if (vw_labels_set(&ns->labels, "kubernetes.io/metadata.name", ns->name) < 0)
-			vw_err("labels of namespace %s: out of memory", ns->name);
+			lost(a);
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct vw_namespace *ns;
@@ -125,8 +136,10 @@ static void sink_namespaces(void *arg, const struct vw_namespace *v, size_t n)
 			if (!r)
 				r = vw_labels_set(&ns->labels, l->key, l->value);
 		}
-		if (r < 0)
+		if (r < 0) {
 			vw_err("labels of namespace %s: %s", v[i].name, strerror(-r));
+			lost(a);
+		}
 	}
 	vw_agent_dirty(a);
 }
@@ -147,7 +160,7 @@ static char *copy(const char *s, bool *failed)
 	return c;
 }
 
-static int network_add(struct vw_agent *a, const struct vw_network *from)
+static int network_add(vw_networks *to, const struct vw_network *from)
 {
 	bool failed = false;
 	struct vw_network n = {.name = copy(from->name, &failed),
@@ -156,34 +169,36 @@ static int network_add(struct vw_agent *a, const struct vw_network *from)
 	int r;
 
 	memcpy(n.bridge, from->bridge, sizeof(n.bridge));
-	r = failed ? -ENOMEM : vw_vec_push(&a->networks, n, VW_NETWORKS_MAX);
+	r = failed ? -ENOMEM : vw_vec_push(to, n, VW_NETWORKS_MAX);
 	if (r < 0)
 		network_done(&n);
 	return r;
 }
 
-static void networks_clear(struct vw_agent *a)
+static void networks_done(vw_networks *list)
 {
-	vw_vec_foreach (n, &a->networks) {
+	vw_vec_foreach (n, list) {
 		network_done(n);
 	}
-	a->networks.n = 0;
+	vw_vec_done(list);
 }
 
 static void sink_networks(void *arg, const struct vw_network *v, size_t n)
 {
 	struct vw_agent *a = arg;
+	vw_networks now = {};
+	int r = 0;
 
-	networks_clear(a);
-	for (size_t i = 0; i < n; i++) {
-		int r = network_add(a, &v[i]);
-
-		if (r < 0) {
-			vw_err("network %s: %s; veths on its bridge are not held", v[i].name,
-			       strerror(-r));
-			break;
-		}
+	for (size_t i = 0; i < n && !r; i++)
+		r = network_add(&now, &v[i]);
+	if (r < 0) {
+		vw_err("networks: %s; those known before stay", strerror(-r));
+		networks_done(&now);
+		lost(a);
+		return;
 	}
+	networks_done(&a->networks);
+	a->networks = now;
 	vw_agent_attach_all(a);
 	vw_agent_dirty(a);
 }
@@ -211,6 +226,8 @@ static void sink_synced(void *arg)
 		id = strdup(a->known.v[i].id);
 		if (id)
 			forget(a, id);
+		else
+			lost(a);
 	}
 	a->runtime_state.syncing = false;
 	a->runtime_state.synced = true;
@@ -252,8 +269,7 @@ struct vw_runtime_sink vw_agent_sink(struct vw_agent *a)
 
 void vw_agent_sink_done(struct vw_agent *a)
 {
-	networks_clear(a);
-	vw_vec_done(&a->networks);
+	networks_done(&a->networks);
 	vw_vec_foreach (k, &a->known) {
 		free(k->id);
 	}

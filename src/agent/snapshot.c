@@ -107,7 +107,9 @@ json_t *vw_agent_snapshot(void *agent, const json_t *request, const struct vw_co
 	if (r < 0)
 		return vw_control_error("the node's identity: %s", strerror(-r));
 	sources = vw_sources_json(&a->sources);
+	vw_refused_hide(a);
 	world = vw_world_json(&a->world);
+	vw_refused_show(a);
 	if (!sources || !world) {
 		json_decref(sources);
 		json_decref(world);

@@ -40,9 +40,23 @@ struct known {
 	bool seen; /* since the last begin() */
 };
 
+typedef VW_VEC(struct vw_network) vw_networks;
+
 struct held {
 	struct vw_held wall; /* what compile takes */
 	int64_t since_ns; /* CLOCK_MONOTONIC */
+};
+
+/* A wall that the kernel refused; see refused.c. */
+struct refused {
+	unsigned ifindex;
+	char dev[IFNAMSIZ];
+	int times; /* in a row */
+	bool left_out; /* was so, before it was tried anew */
+	int64_t wait_ms, until_ns; /* CLOCK_MONOTONIC; then it is tried anew */
+	char text[256]; /* the kernel's words */
+	struct vw_iface *hidden; /* between vw_refused_hide() and vw_refused_show() */
+	unsigned hidden_ifindex;
 };
 
 struct runtime_state {
@@ -96,7 +110,8 @@ struct vw_agent {
 	struct vw_denied *denied;
 	struct vw_runtime *runtime;
 	struct vw_control *control;
-	struct vw_timer *reconcile_timer, *watchdog;
+	struct vw_timer *reconcile_timer, *again_timer, *watchdog;
+	bool runtime_again; /* something that the runtime told was not taken in */
 	int lock_fd;
 	bool by_name; /* the runtime names the veths; else they are found by namespace and MAC */
 	struct vw_sandbox_state sandbox;
@@ -111,9 +126,10 @@ struct vw_agent {
 	struct vw_world world;
 	struct vw_images images;
 	VW_VEC(struct known) known; /* sorted by id */
-	VW_VEC(struct vw_network) networks;
+	vw_networks networks;
 	VW_VEC(unsigned) bridges; /* that carry an attached veth; sorted */
 	VW_VEC(struct held) held; /* sorted by ifindex */
+	VW_VEC(struct refused) refused;
 	VW_VEC(struct vw_veth) elsewhere; /* veths on bridges that are not managed; sorted */
 	struct runtime_state runtime_state;
 
@@ -168,6 +184,28 @@ bool vw_agent_attach(struct vw_agent *a, const char *id);
 bool vw_agent_attach_all(struct vw_agent *a);
 /* Brings the list of held veths up to date. */
 int vw_agent_holds(struct vw_agent *a);
+
+/* refused.c */
+enum vw_refused_stage { VW_REFUSED_HELD = 1, VW_REFUSED_LEFT_OUT };
+/* Whether the wall on this link was refused often enough for that. */
+bool vw_refused_is(const struct vw_agent *a, unsigned ifindex, enum vw_refused_stage stage);
+/* The kernel's words, or NULL: it is not refused. */
+const char *vw_refused_why(const struct vw_agent *a, unsigned ifindex);
+/* A commit of p went wrong. */
+void vw_refused_note(struct vw_agent *a, const struct vw_planned *p, const struct vw_diag *d);
+/* Forgets what is over: links that are gone, a time that has passed, and after a commit all that
+ * went through. */
+void vw_refused_review(struct vw_agent *a, bool committed);
+/* While the world is compiled the interfaces of refused walls have no link; a->held has it. */
+void vw_refused_hide(struct vw_agent *a);
+void vw_refused_show(struct vw_agent *a);
+
+/* again.c */
+/* What the kernel told or was asked for got lost, by want of memory, say: soon, look again. */
+void vw_agent_again(struct vw_agent *a);
+/* r of a question to the kernel: as above unless it is 0 or a real answer. Returns r. */
+int vw_agent_asked(struct vw_agent *a, int r);
+void vw_agent_again_timer(void *agent);
 
 /* guard.c */
 bool vw_agent_guard_wanted(const struct vw_agent *a);

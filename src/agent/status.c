@@ -44,6 +44,8 @@ static const char *why_not(const struct vw_agent *a, const struct vw_workload *w
 		return w->unenforceable;
 	if (!i->ifindex)
 		return "its veth is not there";
+	if (vw_refused_why(a, i->ifindex))
+		return vw_refused_why(a, i->ifindex);
 	if (a->enforced.error)
 		return a->enforced.error;
 	return a->runtime_state.synced ? "being put up" : "the runtime has not reported everything";

@@ -99,7 +99,8 @@ static int put_table(struct batch *b, const struct vw_op_ir *op)
 		nftnl_table_nlmsg_build_payload(nlh, t);
 		r = message_done(b);
 	}
-	nftnl_table_free(t);
+	if (t) /* libnftnl takes no NULL */
+		nftnl_table_free(t);
 	return r;
 }
 
@@ -134,7 +135,8 @@ static int put_chain(struct batch *b, const struct vw_op_ir *op)
 		nftnl_chain_nlmsg_build_payload(nlh, t);
 		r = message_done(b);
 	}
-	nftnl_chain_free(t);
+	if (t)
+		nftnl_chain_free(t);
 	return r;
 }
 
@@ -224,7 +226,8 @@ static int put_set(struct batch *b, const struct vw_op_ir *op)
 					     op->set->flags & VW_SET_LIMIT);
 		r = message_done(b);
 	}
-	nftnl_set_free(t);
+	if (t)
+		nftnl_set_free(t);
 	return r;
 }
 

@@ -35,6 +35,7 @@ const char *vw_reason_str(uint32_t code)
 		[VW_REASON_PROTOCOL] = "protocol",
 		[VW_REASON_HELD] = "held",
 		[VW_REASON_RA] = "neighbour-discovery",
+		[VW_REASON_ADDRESS] = "not-addressed",
 	};
 	uint32_t n = code & VW_CODE_RULE;
 

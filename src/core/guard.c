@@ -202,6 +202,12 @@ static void held_chain(struct wall *w, const struct side *d, bool sent)
 		return;
 	c->family = NFPROTO_BRIDGE;
 	w->sent = sent;
+	if (sent) {
+		wall_long_arp(w);
+		wall_counted_drop(w, "arp with data");
+		wall_long_nd(w);
+		wall_counted_drop(w, "longer than discovery is");
+	}
 	wall_ethertype(w, ETH_P_ARP);
 	wall_pass(w, "arp");
 	wall_nd_held(w);

@@ -47,7 +47,8 @@ static void byte_sets(struct nftb *b)
 	static const uint8_t error4[] = {3, 11, 12}; /* RFC 792 */
 	static const uint8_t error6[] = {1, 2, 3, 4}; /* RFC 4443 */
 	static const uint8_t nd6in[] = {133, 134, 135, 136};
-	static const uint8_t mld6[] = {130, 131, 132, 143}; /* RFC 2710, RFC 3810 */
+	static const uint8_t mld6[] = {131, 132, 143}; /* reports: RFC 2710, RFC 3810 */
+	static const uint8_t mld6in[] = {130, 131, 132, 143};
 	static const uint8_t nd6[] = {134, 135, 136, 137}; /* RFC 4861 */
 	/* IANA "IPv6 Extension Header Types" */
 	static const uint8_t ext6[] = {0, 43, 44, 50, 51, 60, 135, 139, 140, 253, 254};
@@ -65,6 +66,7 @@ static void byte_sets(struct nftb *b)
 	byte_set(b, "nd6", nd6, sizeof(nd6));
 	byte_set(b, "nd6in", nd6in, sizeof(nd6in));
 	byte_set(b, "mld6", mld6, sizeof(mld6));
+	byte_set(b, "mld6in", mld6in, sizeof(mld6in));
 	byte_set(b, "ext6", ext6, sizeof(ext6));
 }
 

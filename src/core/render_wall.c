@@ -13,75 +13,6 @@
 #define ANSWERS_PER_SECOND 500 /* what is over it passes, but opens nothing */
 #define ANSWER_BYTES 4096 /* the largest EDNS payload that resolvers use (RFC 6891 6.2.5) */
 
-static unsigned own_count(const struct wall *w)
-{
-	return w->f->v == 4 ? w->n4 : w->n6;
-}
-
-static void own_name(const struct wall *w, char ret[static VW_NAME_LEN])
-{
-	vw_wall_set_name(w->w->ifindex, 'o', w->f->v, ret);
-}
-
-/* ip saddr <own>, or daddr, or !=  */
-static void is_own(struct wall *w, uint16_t addr, bool own)
-{
-	char set[VW_NAME_LEN];
-
-	nftb_payload(&w->b, NH, addr, w->f->len, 0);
-	if (own_count(w) == 1) {
-		for (size_t i = 0; i < w->w->n_ips; i++)
-			if (w->w->ips[i].family == w->f->v)
-				nftb_cmp(&w->b, 0, own ? NFT_CMP_EQ : NFT_CMP_NEQ, w->w->ips[i].b,
-					 w->f->len);
-	} else {
-		own_name(w, set);
-		nftb_lookup(&w->b, set, 0, !own);
-	}
-}
-
-/* A bridge floods a frame for a MAC that it has not learnt to all its ports. It is not for this
- * container, so it opens no flow and is no refusal of it: ip daddr != <own> ether daddr & 01 == 0
- * ether daddr != <own> drop */
-static void flooded_frame(struct wall *w)
-{
-	const uint8_t group = 0x01, none = 0;
-
-	if (!w->w->has_mac)
-		return;
-	is_own(w, w->f->daddr, false);
-	nftb_payload(&w->b, LL, 0, 1, 0);
-	nftb_and(&w->b, 0, &group, 1);
-	nftb_cmp(&w->b, 0, NFT_CMP_EQ, &none, 1);
-	nftb_payload(&w->b, LL, 0, 6, 0);
-	nftb_cmp(&w->b, 0, NFT_CMP_NEQ, w->w->mac.b, 6);
-	wall_counted_drop(w, "for another: the bridge does not know where it is");
-}
-
-static void own_set(struct wall *w)
-{
-	uint8_t fields[] = {w->f->v == 4 ? VW_F_IP4 : VW_F_IP6, VW_F_NONE};
-	char name[VW_NAME_LEN];
-	struct vw_set *s;
-	int r = 0;
-
-	if (own_count(w) == 1)
-		return;
-	own_name(w, name);
-	s = nftb_set(&w->b, name, 0, fields);
-	for (size_t i = 0; i < w->w->n_ips && s && !r; i++) {
-		struct vw_elem e = {0};
-
-		memcpy(e.key, w->w->ips[i].b, w->f->len);
-		if (w->w->ips[i].family == w->f->v)
-			r = vw_elem_push(s, &e, VW_IPS_MAX);
-	}
-	if (s && !r)
-		r = vw_elems_sort(s);
-	if (r)
-		w->b.err = r;
-}
-
 /* Static, though packets lead to it: the agent judges answers, and an agent that is away takes
  * nothing back. */
 static void learnt_set(struct wall *w)
@@ -162,7 +93,7 @@ static void dns_question(struct wall *w)
 	wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_UDP);
 	nftb_payload(&w->b, TH, 2, 2, 0);
 	nftb_u16(&w->b, 0, NFT_CMP_EQ, 53);
-	is_own(w, w->f->saddr, true);
+	wall_is_own(w, w->f->saddr, true);
 	wall_flow_key(w, VW_LIVE_ASKED, PORTS);
 	nftb_dynset(&w->b, w->live, NFT_DYNSET_OP_UPDATE, 0, ASKED_MS);
 	nftb_end(&w->b, "a DNS question: an answer may come");
@@ -207,18 +138,20 @@ static void direction(struct wall *w, const struct vw_compiled *c, bool sent)
 		names_chain(w);
 	wall_flow_chains(w);
 	wall_begin(w, wall_dir(w, "i", "e"));
+	if (sent)
+		wall_no_detours(w);
 	if (w->f->v == 6 && sent) {
 		wall_l4proto_is(w, NFT_CMP_EQ, IPPROTO_ICMPV6);
 		wall_go(w, NFT_JUMP, "n");
 		nftb_end(&w->b, "neighbour discovery");
 	}
 	if (sent) {
-		is_own(w, w->f->saddr, false);
+		wall_is_own(w, w->f->saddr, false);
 		wall_refuse(w, VW_REASON_SPOOF, "source address is not the container's");
 	}
 	wall_live_rules(w);
 	if (!sent)
-		flooded_frame(w);
+		wall_for_another(w);
 	if (w->f->v == 6 && !sent)
 		wall_nd_received(w);
 	judge_rules(w);
@@ -247,7 +180,7 @@ static void family(struct wall *w, const struct vw_compiled *c, const struct fam
 	dynamic_set(w, w->live, flow, 0, w->cfg->live_max, w->cfg->tcp_idle_ms);
 	dynamic_set(w, w->denied, refused, VW_SET_COUNTER | VW_SET_LIMIT, w->cfg->denied_max,
 		    DENIED_MS);
-	own_set(w);
+	wall_own_set(w);
 	if (w->fqdn)
 		learnt_set(w);
 	w->sent = true;
@@ -362,9 +295,17 @@ static void hook(struct wall *w, bool sent)
 static void hold(struct wall *w, bool sent)
 {
 	hook_chain(w, sent);
-	wall_ethertype(w, ETH_P_ARP);
-	wall_pass(w, "arp");
-	wall_nd_held(w);
+	if (!sent || w->w->kind == VW_WALL_HOLD) {
+		if (sent) {
+			wall_long_arp(w);
+			wall_refuse_held(w);
+			wall_long_nd(w);
+			wall_refuse_held(w);
+		}
+		wall_ethertype(w, ETH_P_ARP);
+		wall_pass(w, "arp");
+		wall_nd_held(w);
+	}
 	wall_refuse_held(w);
 }
 

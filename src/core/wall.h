@@ -84,6 +84,12 @@ uint32_t wall_code(const struct wall *w, enum vw_reason reason);
  * direction's own chain. */
 void wall_refuse(struct wall *w, enum vw_reason reason, const char *what);
 
+/* wall_own.c: the set of its own addresses, if they are many; ip saddr (or daddr) == or != own;
+ * what reached it but is for others; sent with other destinations than the one that is judged */
+void wall_own_set(struct wall *w);
+void wall_is_own(struct wall *w, uint16_t addr, bool own);
+void wall_for_another(struct wall *w);
+void wall_no_detours(struct wall *w);
 /* wall_flows.c: chains of live flows (to, xo, po, qo, and ti, ...), and the rules that admit a new
  * one */
 void wall_flow_chains(struct wall *w);
@@ -101,5 +107,8 @@ void wall_nd_chain(struct wall *w);
 void wall_nd_received(struct wall *w);
 void wall_nd_held(struct wall *w);
 void wall_arp_chain(struct wall *w);
+/* The start of a rule for what is longer than ARP, than discovery: it would pass without a policy. */
+void wall_long_arp(struct wall *w);
+void wall_long_nd(struct wall *w);
 
 #endif

@@ -371,6 +371,12 @@ static void connect_engine(struct vw_docker *d)
 		vw_docker_fail(d, "%s", strerror(ENOMEM));
 }
 
+static void docker_again(struct vw_runtime *r)
+{
+	vw_docker_fail((struct vw_docker *)r,
+		       "what was reported could not be taken in: asking anew");
+}
+
 static void docker_free(struct vw_runtime *r)
 {
 	struct vw_docker *d = (struct vw_docker *)r;
@@ -384,7 +390,8 @@ static void docker_free(struct vw_runtime *r)
 	free(d);
 }
 
-static const struct vw_runtime_ops docker_ops = {.name = "docker", .free = docker_free};
+static const struct vw_runtime_ops docker_ops = {
+	.name = "docker", .again = docker_again, .free = docker_free};
 
 int vw_docker_open(struct vw_loop *loop, const char *socket, const struct vw_runtime_sink *sink,
 		   struct vw_runtime **ret, struct vw_diag *diag)

@@ -35,6 +35,7 @@ struct vw_links {
 	VW_VEC(struct vw_hostaddr) raw; /* as the kernel has them, sorted */
 	VW_VEC(struct vw_addr) addrs; /* what is shown */
 	bool addrs_dirty;
+	bool stale; /* some event was lost, or could not be taken in */
 	_Alignas(8) uint8_t event_buf[VW_RTASK_BUF];
 	struct node *buckets[BUCKETS];
 };
@@ -389,14 +390,15 @@ int vw_links_process(struct vw_links *l)
 
 	for (int i = 0; r > 0 && i < READS_MAX; i++)
 		r = read_events(l);
-	if (r == -ENOBUFS) {
-		r = read_all(l, true);
-		if (!r)
-			tell(l, VW_LINK_RESYNC, NULL);
-	} else if (r >= 0) {
-		r = l->addrs_dirty ? addrs_show(l, true) : 0;
-	}
-	return r;
+	l->stale |= r < 0;
+	if (!l->stale)
+		return l->addrs_dirty ? addrs_show(l, true) : 0;
+	r = read_all(l, true);
+	if (r < 0)
+		return r;
+	l->stale = false;
+	tell(l, VW_LINK_RESYNC, NULL);
+	return 0;
 }
 
 static int events_open(struct vw_links *l)

@@ -25,8 +25,13 @@ struct vw_rtask {
 static int reopen(struct vw_rtask *t)
 {
 	int on = 1;
-	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct mnl_socket *s;
 
+	/* First, so that a process at its limit of descriptors gets this one back. */
+	if (t->sock)
+		mnl_socket_close(t->sock);
+	t->sock = NULL;
+	s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	if (!s)
 		return -errno;
 	/* Without it the kernel ignores IFLA_TARGET_NETNSID in dumps and shows this namespace. */
@@ -37,8 +42,6 @@ static int reopen(struct vw_rtask *t)
 		mnl_socket_close(s);
 		return r;
 	}
-	if (t->sock)
-		mnl_socket_close(t->sock);
 	t->sock = s;
 	return 0;
 }
@@ -97,28 +100,58 @@ static int on_error(const struct nlmsghdr *nlh, void *data)
 	return e->error < 0 ? MNL_CB_ERROR : MNL_CB_STOP;
 }
 
+static ssize_t receive(struct vw_rtask *t)
+{
+	ssize_t n;
+
+	do
+		n = mnl_socket_recvfrom(t->sock, t->buf, sizeof(t->buf));
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static int put_question(struct vw_rtask *t, const struct nlmsghdr *nlh)
+{
+	ssize_t n;
+	int r = t->sock ? 0 : reopen(t);
+
+	if (r)
+		return r;
+	do
+		n = mnl_socket_sendto(t->sock, nlh, nlh->nlmsg_len);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
 /* Sends the question and runs cb over the answer: 0, -errno of the kernel or of cb; -EINTR: the
- * dump was interrupted by changes. A dump that ends early still runs in the kernel: its socket is
- * given up. */
+ * dump was interrupted by changes. A dump that ends early still runs in the kernel, and the rest of
+ * an answer that was not read would be taken for that to the next question: the socket is given up.
+ */
 static int ask(struct vw_rtask *t, const struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 {
 	static mnl_cb_t control[NLMSG_MIN_TYPE] = {
 		[NLMSG_DONE] = on_done, [NLMSG_ERROR] = on_error};
-	unsigned seq = nlh->nlmsg_seq, port = mnl_socket_get_portid(t->sock);
-	bool dump = nlh->nlmsg_flags & NLM_F_DUMP;
-	int r = mnl_socket_sendto(t->sock, nlh, nlh->nlmsg_len) < 0 ? -errno : MNL_CB_OK;
+	unsigned seq = nlh->nlmsg_seq;
+	bool give_up = nlh->nlmsg_flags & NLM_F_DUMP;
+	int r = put_question(t, nlh);
 
-	while (r == MNL_CB_OK) {
-		ssize_t n = mnl_socket_recvfrom(t->sock, t->buf, sizeof(t->buf));
+	if (r < 0)
+		return r;
+	for (r = MNL_CB_OK; r == MNL_CB_OK;) {
+		ssize_t n = receive(t);
 
-		r = n < 0 ? MNL_CB_ERROR
-			  : mnl_cb_run2(t->buf, (size_t)n, seq, port, cb, data, control,
-					VW_ARRAY_SIZE(control));
+		if (n < 0) {
+			give_up = true;
+			r = (int)n;
+			break;
+		}
+		r = mnl_cb_run2(t->buf, (size_t)n, seq, mnl_socket_get_portid(t->sock), cb, data,
+				control, VW_ARRAY_SIZE(control));
 		if (r < 0)
 			r = -errno;
 	}
-	if (r < 0 && dump)
-		(void)reopen(t); /* without a new one the old one says EBUSY next time */
+	if (r < 0 && give_up)
+		(void)reopen(t); /* or the next question does */
 	return r < 0 ? r : 0;
 }
 

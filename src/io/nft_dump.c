@@ -40,6 +40,29 @@ int vw_nft_take_answers(const struct nlmsghdr *nlh, int left, uint32_t seq,
 	return 0;
 }
 
+/* EINTR is for the asked to say: for us it would mean that a dump was interrupted. */
+static int put_request(struct vw_nft *n, const struct nlmsghdr *nlh)
+{
+	ssize_t sent;
+	int r = n->read ? 0 : vw_nft_open_read(n);
+
+	if (r < 0)
+		return r;
+	do
+		sent = mnl_socket_sendto(n->read, nlh, nlh->nlmsg_len);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : 0;
+}
+
+/* A dump that was not read to its end goes on in the kernel, and the next one is told EBUSY. */
+static int give_up(struct vw_nft *n, int r)
+{
+	mnl_socket_close(n->read);
+	n->read = NULL;
+	(void)vw_nft_open_read(n); /* or the next request does */
+	return r;
+}
+
 int vw_nft_request(struct vw_nft *n, uint8_t family, uint16_t msg, const char *name, bool dump,
 		   struct vw_nft_trip *trip, int (*cb)(const struct nlmsghdr *nlh, void *arg),
 		   void *arg)
@@ -51,15 +74,16 @@ int vw_nft_request(struct vw_nft *n, uint8_t family, uint16_t msg, const char *n
 	int cb_ret = 0, r = 0;
 
 	trip = trip ? trip : &unused;
-	if (mnl_socket_sendto(n->read, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
+	r = put_request(n, nlh);
+	if (r < 0)
+		return r;
 	while (!r) {
 		ssize_t got = mnl_socket_recvfrom(n->read, n->buf, VW_NFT_RECV_BYTES);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return -errno;
+			return give_up(n, -errno);
 		trip->datagrams++;
 		r = vw_nft_take_answers((void *)n->buf, got, seq, trip, &cb_ret, cb, arg);
 	}

@@ -55,6 +55,17 @@ static int open_socket(struct mnl_socket **ret)
 	return 0;
 }
 
+int vw_nft_open_read(struct vw_nft *n)
+{
+	int r = open_socket(&n->read);
+
+	if (r && n->read) {
+		mnl_socket_close(n->read);
+		n->read = NULL;
+	}
+	return r;
+}
+
 int vw_nft_open(struct vw_nft **ret, struct vw_diag *d)
 {
 	_cleanup_(vw_nft_free) struct vw_nft *n = calloc(1, sizeof(*n));
@@ -67,7 +78,7 @@ int vw_nft_open(struct vw_nft **ret, struct vw_diag *d)
 		n->buf = malloc(VW_NFT_RECV_BYTES);
 		r = n->buf ? open_socket(&n->own) : -ENOMEM;
 		if (!r)
-			r = open_socket(&n->read);
+			r = vw_nft_open_read(n);
 	}
 	if (r) {
 		vw_error(d, NULL, "cannot open a netfilter netlink socket: %s%s", strerror(-r),
@@ -233,6 +244,7 @@ static int transaction(struct vw_nft *n, const struct vw_oplist *ops, uint32_t f
 	int r;
 
 	d = d ? d : &unused;
+	n->refused = SIZE_MAX;
 	if (!ops->list.n)
 		return 0;
 	r = vw_nft_generation(n, &before);
@@ -248,6 +260,7 @@ static int transaction(struct vw_nft *n, const struct vw_oplist *ops, uint32_t f
 	}
 	if (o.errors) {
 		explain(ops, &o, d);
+		n->refused = o.first.seq - o.seq - 1;
 		return -o.first.err;
 	}
 	if (r) {
@@ -260,6 +273,11 @@ static int transaction(struct vw_nft *n, const struct vw_oplist *ops, uint32_t f
 int vw_nft_commit(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d)
 {
 	return transaction(n, ops, n->table_flags, true, d);
+}
+
+size_t vw_nft_refused(const struct vw_nft *n)
+{
+	return n->refused;
 }
 
 int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d)

@@ -16,11 +16,15 @@ struct vw_nft {
 	struct mnl_socket *own; /* changes; its port is the table's owner */
 	struct mnl_socket *read; /* readings, so that a dump never meets an acknowledgement */
 	uint32_t seq, table_flags;
+	size_t refused; /* operation of the last transaction, or SIZE_MAX */
 	bool never_own;
 	bool bridge; /* there is a table of ours in the bridge family, too */
 	int lock_fd; /* of an agent that cannot own its table, -1 */
 	uint8_t *buf;
 };
+
+/* Opens the reading socket, which an interrupted reading has given up: 0 or -errno. */
+int vw_nft_open_read(struct vw_nft *n);
 
 /* How a dump went. */
 struct vw_nft_trip {

@@ -22,6 +22,7 @@ struct vw_static {
 };
 
 #define SETTLE_MS 10 /* several writes of one save are read once */
+#define RETRY_MS 1000 /* for want of memory or descriptors nobody writes the file again */
 #define EVENTS_MAX 65536 /* bytes of one read of inotify events */
 
 static void tell(struct vw_static *s, struct vw_world *w)
@@ -29,14 +30,13 @@ static void tell(struct vw_static *s, struct vw_world *w)
 	s->sink.begin(s->sink.arg);
 	s->sink.namespaces(s->sink.arg, w->namespaces.v, w->namespaces.n);
 	vw_vec_foreach (k, &w->workloads) {
-		struct vw_workload copy;
+		struct vw_workload given = *k;
 
-		if (vw_workload_copy(k, &copy))
-			continue;
+		*k = (struct vw_workload){0};
 		/* A world that was saved elsewhere has the numbers of that place. */
-		vw_vec_foreach (i, &copy.ifaces)
+		vw_vec_foreach (i, &given.ifaces)
 			i->ifindex = 0;
-		s->sink.put(s->sink.arg, &copy, 0);
+		s->sink.put(s->sink.arg, &given, 0);
 	}
 	s->sink.synced(s->sink.arg);
 	s->sink.state(s->sink.arg, true, s->path);
@@ -71,10 +71,12 @@ static void read_file(void *arg)
 
 	if (!r)
 		r = vw_world_parse(text, len, s->path, &w, &d);
-	if (r)
+	if (r) {
 		complain(s, &d, r);
-	else
+		vw_timer_arm(s->timer, RETRY_MS);
+	} else {
 		tell(s, &w);
+	}
 	vw_world_done(&w);
 	vw_diag_done(&d);
 }
@@ -103,6 +105,11 @@ static void on_inotify(int fd, uint32_t events, void *arg)
 			vw_timer_arm(s->timer, SETTLE_MS);
 }
 
+static void static_again(struct vw_runtime *r)
+{
+	vw_timer_arm(((struct vw_static *)r)->timer, RETRY_MS);
+}
+
 static void static_free(struct vw_runtime *r)
 {
 	struct vw_static *s = (struct vw_static *)r;
@@ -117,7 +124,8 @@ static void static_free(struct vw_runtime *r)
 	free(s);
 }
 
-static const struct vw_runtime_ops static_ops = {.name = "static", .free = static_free};
+static const struct vw_runtime_ops static_ops = {
+	.name = "static", .again = static_again, .free = static_free};
 
 static int watch(struct vw_static *s)
 {

@@ -27,12 +27,12 @@ PR_SET_PDEATHSIG = 1
 
 
 class Agent:
-    def __init__(self, folder, node):
+    def __init__(self, folder, node, settings="{}"):
         self.folder, self.stage = folder, 0
         self.world, self.policies = os.path.join(folder, "world.yaml"), os.path.join(folder, "policies")
         os.mkdir(self.policies)
         with open(os.path.join(folder, "vethwall.yaml"), "w", encoding="utf-8") as f:
-            f.write("{}\n")
+            f.write(settings + "\n")
         self.write_world({"namespaces": [], "workloads": []})
         node.enter()
         with open(os.path.join(folder, "agent.out"), "w", encoding="utf-8") as out:

@@ -80,6 +80,7 @@ tally()
 }
 sweep()
 {
+	# shellcheck disable=SC2046
 	dk rm -f $(dk ps -aq --filter "name=^/$1-") >/dev/null
 }
 round()

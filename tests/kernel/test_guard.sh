@@ -148,6 +148,7 @@ table inet theirs {
 	}
 }
 END
+# shellcheck disable=SC2034
 THEIRS=$(others)
 
 count sink

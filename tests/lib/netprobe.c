@@ -7,6 +7,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
@@ -23,6 +25,7 @@
 
 #define FDS_MAX 256
 #define LINE_MAX_LEN 1500
+#define FRAME_MAX 1514
 
 static int timeout_ms = 1000; /* -t */
 static int repeat = 1; /* -n: datagrams or echo requests sent */
@@ -542,6 +545,40 @@ static enum outcome cmd_steady(char **argv)
 	return PASSED;
 }
 
+/* Hexadecimal into bytes; how many. */
+static size_t from_hex(const char *text, uint8_t *ret, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && sscanf(text + 2 * n, "%2hhx", &ret[n]) == 1)
+		n++;
+	return n;
+}
+
+/* Frames from standard input, one a line in hexadecimal, as they are out of a device. */
+static enum outcome cmd_frames(char **argv)
+{
+	struct sockaddr_ll to = {.sll_family = AF_PACKET,
+				 .sll_ifindex = (int)if_nametoindex(argv[0])};
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+	enum outcome o = PASSED;
+	uint8_t frame[FRAME_MAX];
+	char *line = NULL;
+	size_t size = 0;
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+		return outcome_of(errno);
+	while (getline(&line, &size, stdin) > 0) {
+		size_t n = from_hex(line, frame, sizeof(frame));
+
+		if (n && send(fd, frame, n, 0) < 0)
+			o = TROUBLE;
+	}
+	free(line);
+	(void)close(fd);
+	return o;
+}
+
 static const struct command {
 	const char *name;
 	int min_args;
@@ -556,6 +593,7 @@ static const struct command {
 	{"flood", 3, true, cmd_flood, "ADDR PORT MS     send datagrams as fast as possible"},
 	{"steady", 3, true, cmd_steady, "ADDR PORT FLOWS  numbered datagrams; tells what was lost"},
 	{"count", 1, true, cmd_count, "PORT             count datagrams; SIGUSR1 prints"},
+	{"frames", 1, true, cmd_frames, "DEV             send frames from stdin, in hexadecimal"},
 	{"serve", 1, true, cmd_serve, "tcp:PORT udp:PORT...   echo"},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -72,6 +72,12 @@ int vw_nft_commit(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag 
 	return 0;
 }
 
+size_t vw_nft_refused(const struct vw_nft *n)
+{
+	(void)n;
+	return SIZE_MAX;
+}
+
 int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d)
 {
 	(void)n;
@@ -253,6 +259,7 @@ static int setup(void **state)
 	vw_log_init(VW_LOG_ERR);
 	assert_int_equal(vw_settings_default(&settings), 0);
 	settings.hold_unknown = false;
+	settings.config.dns_names = false; /* no capture of its own */
 	settings.config.dns_names = false; /* nothing listens here */
 	a->s = &settings;
 	a->runtime_state.synced = a->runtime_state.ok = true;

@@ -594,7 +594,7 @@ static void forged(struct lab *l)
 	memcpy(f.b, l->w->mac.b, 6);
 	/* what the node sends it is judged by what is behind the tag */
 	FAILS(run(l, false, &f));
-	assert_int_equal(l->e.log_mark, VW_CODE_DENY | VW_REASON_DEFAULT);
+	assert_int_equal(l->e.log_mark, VW_CODE_DENY | VW_REASON_ADDRESS);
 }
 
 /* A bridge floods what is for a MAC that it does not know: that fills nobody's sets. */
@@ -606,9 +606,9 @@ static void flooded(struct lab *l)
 	l->e.log_mark = 0;
 	FAILS(run(l, false, &f)); /* to f_eth()'s MAC, which is another's */
 	assert_int_equal(l->e.log_mark, 0);
-	memcpy(f.b, l->w->mac.b, 6); /* what it routes for others is judged */
-	(void)run(l, false, &f);
-	assert_int_equal(l->e.log_mark, VW_CODE_DENY | VW_REASON_DEFAULT);
+	memcpy(f.b, l->w->mac.b, 6); /* sent to it on purpose, and not for it */
+	FAILS(run(l, false, &f));
+	assert_int_equal(l->e.log_mark, VW_CODE_DENY | VW_REASON_ADDRESS);
 }
 
 static void flooded_frames_are_nobodys(void **state)
@@ -623,8 +623,55 @@ static void forgeries_are_dropped(void **state)
 	both(forged);
 }
 
+/* Other destinations in the header than the one that is judged. RFC 791 3.1, RFC 2113, RFC 8200. */
+static void no_way_about(void **state)
+{
+	static const struct {
+		uint8_t words[8];
+		size_t n;
+		bool passes;
+	} options[] = {{{0}, 0, true},
+		       {{0x94, 4, 0, 0}, 4, true}, /* router alert */
+		       {{0x94, 4, 0, 0, 0x83, 4, 4, 0}, 8, false}, /* and a loose source route */
+		       {{0x83, 4, 4, 0}, 4, false},
+		       {{1, 1, 1, 0}, 4, false}};
+	struct vw_addr own, out;
+	struct frame f;
+	struct lab l;
+
+	(void)state;
+	lab_make(&l, 4, false);
+	own = at(&l, OWN);
+	out = at(&l, OUT);
+	for (size_t i = 0; i < VW_ARRAY_SIZE(options); i++) {
+		f = f_eth(l.w->mac.b, ETH_P_IP);
+		f_ip(&f, &own, &out, 17, options[i].n + 20, -1, 0);
+		f.b[f.ip] += options[i].n / 4;
+		f_put(&f, options[i].words, options[i].n);
+		f_l4(&f, 1, 53, 0);
+		assert_int_equal(run(&l, true, &f) == NFT_ACCEPTED, options[i].passes);
+	}
+	assert_int_equal(l.e.log_mark & VW_CODE_RULE, VW_REASON_PROTOCOL);
+	lab_done(&l);
+	lab_make(&l, 6, false);
+	own = at(&l, OWN);
+	out = at(&l, OUT);
+	for (unsigned routing = 0; routing < 2; routing++) {
+		f = f_eth(l.w->mac.b, ETH_P_IPV6);
+		f_ip(&f, &own, &out, 60, 16 + 20, -1, 0);
+		f_16(&f, (routing ? 43 : 60) << 8);
+		f_zero(&f, 6);
+		f_16(&f, 17 << 8);
+		f_zero(&f, 6);
+		f_l4(&f, 1, 53, 0);
+		assert_int_equal(run(&l, true, &f) == NFT_ACCEPTED, !routing);
+	}
+	assert_int_equal(l.e.log_mark & VW_CODE_RULE, VW_REASON_PROTOCOL);
+	lab_done(&l);
+}
+
 /* ar_sha sha says that spa is at sha; src is the frame's own source. */
-static enum nft_result arp(struct lab *l, bool sent, unsigned src, unsigned sha, unsigned spa)
+static struct frame arp_frame(unsigned src, unsigned sha, unsigned spa)
 {
 	uint8_t mac[6] = {2, 0, 0, 0, 0, (uint8_t)src}, said[6] = {2, 0, 0, 0, 0, (uint8_t)sha};
 	uint8_t ip[4] = {10, 0, 0, (uint8_t)spa};
@@ -639,11 +686,19 @@ static enum nft_result arp(struct lab *l, bool sent, unsigned src, unsigned sha,
 	f_put(&f, said, 6);
 	f_put(&f, ip, 4);
 	f_zero(&f, 10);
+	return f;
+}
+
+static enum nft_result arp(struct lab *l, bool sent, unsigned src, unsigned sha, unsigned spa)
+{
+	struct frame f = arp_frame(src, sha, spa);
+
 	return run(l, sent, &f);
 }
 
 static void arp_is_about_itself(void **state)
 {
+	struct frame f;
 	struct lab l;
 
 	(void)state;
@@ -654,13 +709,18 @@ static void arp_is_about_itself(void **state)
 	FAILS(arp(&l, true, OWN, WEB, OWN));
 	FAILS(arp(&l, true, WEB, OWN, OWN));
 	PASSES(arp(&l, false, WEB, WEB, WEB));
+	f = arp_frame(OWN, OWN, OWN);
+	f_zero(&f, 18); /* up to the least that Ethernet carries */
+	PASSES(run(&l, true, &f));
+	f_zero(&f, 1);
+	FAILS(run(&l, true, &f));
 	lab_done(&l);
 }
 
-static enum nft_result nd(struct lab *l, bool sent, const char *src, unsigned type,
-			  const char *target, uint8_t hops)
+static struct frame nd_frame(const struct lab *l, const char *src, const char *dst, unsigned type,
+			     const char *target, uint8_t hops)
 {
-	struct vw_addr s = m_addr(src), d = m_addr("ff02::1"), t = m_addr(target);
+	struct vw_addr s = m_addr(src), d = m_addr(dst), t = m_addr(target);
 	struct frame f = f_eth(l->w->mac.b, ETH_P_IPV6);
 
 	memcpy(f.b, "\x33\x33\0\0\0\1", 6);
@@ -669,7 +729,44 @@ static enum nft_result nd(struct lab *l, bool sent, const char *src, unsigned ty
 	f_8(&f, type);
 	f_zero(&f, 7);
 	f_put(&f, t.b, 16);
+	return f;
+}
+
+static enum nft_result nd(struct lab *l, bool sent, const char *src, unsigned type,
+			  const char *target, uint8_t hops)
+{
+	struct frame f = nd_frame(l, src, "ff02::1", type, target, hops);
+
 	return run(l, sent, &f);
+}
+
+/* It passes without a policy, so it carries nothing, and reaches neighbours only. */
+static void discovery_carries_nothing(void **state)
+{
+	struct frame f;
+	struct lab l;
+
+	(void)state;
+	lab_make(&l, 6, false);
+	for (unsigned type = 135; type <= 136; type++) {
+		f = nd_frame(&l, "fd77::4", "fd77::3", type, "fd77::4", 255);
+		PASSES(run(&l, true, &f));
+		f_zero(&f, 16); /* a link-layer address and a nonce */
+		PASSES(run(&l, true, &f));
+		f_zero(&f, 1);
+		FAILS(run(&l, true, &f));
+		f = nd_frame(&l, "fd77::4", "2001:db8::1", type, "fd77::4", 255);
+		FAILS(run(&l, true, &f));
+		assert_int_equal(l.e.log_mark, VW_CODE_DENY | VW_CODE_EGRESS | VW_REASON_RA);
+	}
+	FAILS(nd(&l, true, "fd77::3", 136, "fd77::4", 255));
+	FAILS(nd(&l, true, "fe80::3", 133, "::", 255));
+	FAILS(nd(&l, true, "fe80::3", 143, "::", 1));
+	FAILS(nd(&l, true, "fe80::ff:fe00:4", 130, "::", 1));
+	PASSES(nd(&l, false, "fe80::1", 130, "::", 1));
+	PASSES(nd(&l, false, "::", 143, "::", 1));
+	FAILS(nd(&l, false, "2001:db8::1", 130, "::", 1));
+	lab_done(&l);
 }
 
 static void discovery_is_about_itself(void **state)
@@ -760,6 +857,8 @@ int main(void)
 		cmocka_unit_test(flooded_frames_are_nobodys),
 		cmocka_unit_test(arp_is_about_itself),
 		cmocka_unit_test(discovery_is_about_itself),
+		cmocka_unit_test(discovery_carries_nothing),
+		cmocka_unit_test(no_way_about),
 		cmocka_unit_test(kinds_of_walls),
 		cmocka_unit_test(unknown_veth_is_held),
 	};
