@@ -53,7 +53,7 @@ misbehaves()
 	local failed=$tap_failed before
 	before=$(rss)
 	mode gone
-	wait_until "$DEADLINE" status_is .runtime.connected false
+	wait_until "$DEADLINE" status_is .runtime.connected false >/dev/null
 	mode "$2"
 	# Somebody starts meanwhile.
 	dk rm -f late >/dev/null 2>&1
@@ -80,7 +80,7 @@ misbehaves "it breaks off" cut
 
 # The engine is out of sight while api is replaced by another of the same name and address.
 mode gone
-wait_until "$DEADLINE" status_is .runtime.connected false
+wait_until "$DEADLINE" status_is .runtime.connected false >/dev/null
 dk rm -f api >/dev/null
 t "another takes the name and address of api" ct api stranger --network one --ip 10.88.1.10 "$IMAGE" netprobe serve tcp:80
 IMPOSTOR=pid:$(ct_pid api)

@@ -10,6 +10,8 @@ why=$(lab_missing jq)
 KILLS=${KILLS:-15}
 SOAK_SECONDS=${SOAK_SECONDS:-20}
 RANDOM=${SEED:-1}
+# What ASan keeps back of freed memory would look like a leak.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=1"
 
 lab_begin churn
 node_add

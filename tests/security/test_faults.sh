@@ -51,7 +51,7 @@ disturb()
 	[ "$n_pool" -le 6 ] || for i in 6 7 8; do pool_stop "c$((n_pool - i))"; done
 	world_write
 	policy pool "ingress: [{from: [{service: db}], ports: [tcp/$n_pool]}]"
-	vw a reload
+	timeout 2 "$VETHWALL" reload --run-dir "$LAB/a/run" # without descriptors nobody answers
 	ns node ip addr add "10.99.0.$((n_pool % 250))/32" dev br0
 	sleep 0.2
 }
