@@ -163,7 +163,8 @@ bench_evidence()
 {
 	evidence_policies "$LAB/evidence"
 	evidence_node o && drop_rules || return
-	CT_WORLD=() # shellcheck disable=SC2034
+	# shellcheck disable=SC2034
+	CT_WORLD=()
 	evidence_node e || return
 	world_write
 	{ cat "$LAB/world.yaml"; world_lines w 0 $((2 * EVIDENCE_STARTS)); } >"$LAB/e.yaml"
