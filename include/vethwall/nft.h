@@ -42,7 +42,8 @@ int vw_nft_commit(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag 
 /* The same, but the kernel validates and throws it away. */
 int vw_nft_check(struct vw_nft *n, const struct vw_oplist *ops, struct vw_diag *d);
 
-/* Which operation of the last transaction the kernel refused first; SIZE_MAX: none in particular. */
+/* Which operation of the last transaction the kernel refused first; SIZE_MAX: none in particular.
+ */
 size_t vw_nft_refused(const struct vw_nft *n);
 
 /* What is there now: chains with the ids of their rules (rules[].exprs empty; a rule without our id

@@ -39,13 +39,12 @@ int vw_agent_node(char ret[static VW_NODE_LEN])
 static json_t *config_json(const struct vw_config *c)
 {
 	return json_pack("{s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "dns_names",
-			 (int)c->dns_names, "default_deny",
-			 (int)c->default_deny, "live_counters", (int)c->live_counters, "live_max",
-			 (json_int_t)c->live_max, "denied_max", (json_int_t)c->denied_max,
-			 "tcp_idle_ms", (json_int_t)c->tcp_idle_ms, "other_idle_ms",
-			 (json_int_t)c->other_idle_ms, "closing_ms", (json_int_t)c->closing_ms,
-			 "nflog_group", (json_int_t)c->nflog_group, "snaplen",
-			 (json_int_t)c->snaplen);
+			 (int)c->dns_names, "default_deny", (int)c->default_deny, "live_counters",
+			 (int)c->live_counters, "live_max", (json_int_t)c->live_max, "denied_max",
+			 (json_int_t)c->denied_max, "tcp_idle_ms", (json_int_t)c->tcp_idle_ms,
+			 "other_idle_ms", (json_int_t)c->other_idle_ms, "closing_ms",
+			 (json_int_t)c->closing_ms, "nflog_group", (json_int_t)c->nflog_group,
+			 "snaplen", (json_int_t)c->snaplen);
 }
 
 static json_t *held_json(const struct vw_agent *a)

@@ -107,7 +107,8 @@ void wall_nd_chain(struct wall *w);
 void wall_nd_received(struct wall *w);
 void wall_nd_held(struct wall *w);
 void wall_arp_chain(struct wall *w);
-/* The start of a rule for what is longer than ARP, than discovery: it would pass without a policy. */
+/* The start of a rule for what is longer than ARP, than discovery: it would pass without a policy.
+ */
 void wall_long_arp(struct wall *w);
 void wall_long_nd(struct wall *w);
 

@@ -163,6 +163,7 @@ bench_evidence()
 {
 	evidence_policies "$LAB/evidence"
 	evidence_node o && drop_rules || return
+	# shellcheck disable=SC2034
 	CT_WORLD=()
 	evidence_node e || return
 	world_write

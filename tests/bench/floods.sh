@@ -11,7 +11,7 @@ NEIGHBOUR_ROUNDS=${NEIGHBOUR_ROUNDS:-7}
 LOGGER_CPU=0
 LAST_LOOK_S=6    # a wall that gained is read once more after flow_interval (5 s)
 FLOOD=${FLOOD:-$BUILD/tests/lib/flood}
-USUAL_BUFFER=$((16 << 20)) # what both lose the least with
+USUAL_BUFFER=$((16 << 20)) # far more than the default: both lose less
 SINK_MAC=02:42:0a:4d:00:fe
 # flood: text, IP version, flows, packets
 declare -A FLOODS=(
